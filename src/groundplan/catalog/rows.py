@@ -1,0 +1,180 @@
+"""Typed views of catalog rows, in base units. None (or NaN in arrays) = unknown, never a guess."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from groundplan.evidence import Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What every catalog row has: an id, a display name, other names people type, its figures."""
+
+    id: str
+    name: str
+    aliases: tuple[str, ...]
+    figures: Mapping[str, Figure]
+
+
+@dataclass(frozen=True, slots=True)
+class Accelerator(Row):
+    """A GPU, TPU or other accelerator. `flops[dtype]` are dense peaks in FLOP/s (int8: OP/s)."""
+
+    vendor: str
+    device_class: str  # datacenter | rack | inference | consumer | tpu | asic | edge | unified | fpga | announced
+    architecture: str  # ampere, hopper, ada, blackwell, cdna3, tpu-v5p, ...: the key of fitted constants
+    year: int | None
+    flops: Mapping[str, float]  # keys among fp32 tf32 fp16 bf16 fp8 fp4 int8; absent = none or unknown
+    sustained_flops: Mapping[str, float]  # measured best matmul rate (bf16 where known)
+    memory_bytes: float | None  # 80 GB parts carry 80 GiB: the datasheet's GB is taken as the usable GiB where measured
+    memory_bytes_per_s: float | None
+    scaleup_bytes_per_s: float | None  # per direction and accelerator
+    scaleup_domain: int  # accelerators one scale-up network joins; 1 = none
+    scaleup_kind: str  # nvlink | xgmi | ici | pcie | roce | neuronlink | none
+    nic_bits_per_s: float | None  # reference NIC per accelerator
+    tdp_w: float | None
+    idle_w: float | None
+    pcie_bytes_per_s: float | None  # per direction, x16
+    compute_units: int | None  # SMs, CUs, TensorCores: the wave size of a GEMM
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu(Row):
+    """A server CPU, for data preparation and offloaded optimizers."""
+
+    vendor: str
+    cores: int
+    memory_bytes_per_s: float | None
+    tdp_w: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Host(Row):
+    """A cloud instance type or a server one can buy."""
+
+    provider: str  # aws gcp azure oci lambda nebius coreweave ... on-prem
+    accelerator: str
+    accelerators: int
+    scaleup_domain: int  # accelerators joined by the scale-up network across hosts (NVL72: 72; HGX: 8; PCIe: 1)
+    vcpus: int | None
+    memory_bytes: float | None
+    local_storage_bytes: float | None
+    nic_bits_per_s: float | None  # host total, scale-out
+    fabric: str  # id of a fabric row
+    power_w: float | None  # host overhead beside the accelerators, busy
+    cpu: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fabric(Row):
+    """A network technology: per-link rate and how latency and efficiency behave."""
+
+    kind: str  # infiniband | roce | efa | ethernet | nvlink | ici | xgmi | gcp | slingshot | omni-path
+    link_bits_per_s: float | None  # one port, one direction
+    latency_s: float | None
+    efficiency: float  # share of line rate that large messages reach
+    topology: str  # fat-tree-rail | fat-tree | dragonfly | torus-2d | torus-3d | switch | bus
+    oversubscription: float  # 1 = full bisection
+    in_network_reduction: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StorageProduct(Row):
+    """A storage system or service. Rates are for the whole system, or per TiB provisioned."""
+
+    provider: str
+    kind: str  # object | parallel | nas | local | block
+    read_bytes_per_s: float | None
+    write_bytes_per_s: float | None
+    read_bytes_per_s_per_tib: float | None
+    write_bytes_per_s_per_tib: float | None
+    min_bytes: float | None
+    max_read_bytes_per_s: float | None
+    latency_s: float | None
+    usable_fraction: float
+    usd_per_gb_month: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grid(Row):
+    """Electricity of a region."""
+
+    provider: str
+    region: str
+    country: str
+    carbon_g_per_kwh: float | None
+    usd_per_kwh: float | None
+    pue: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Precision(Row):
+    """A training precision recipe: which rate the GEMMs run at and what is kept per parameter."""
+
+    gemm: str  # key of Accelerator.flops the GEMMs use
+    weight_bytes: float  # the copy used by forward and backward
+    gradient_bytes: float
+    master_bytes: float  # fp32 master copy; 0 when weights are fp32 themselves
+    activation_bytes: float
+    communicated_weight_bytes: float  # all-gather width
+    attention: str  # dtype key attention runs at
+    quantize_passes: float  # memory passes over activations per GEMM operand for scaling and casting
+    loss_scaling: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer(Row):
+    """An optimizer: what it keeps and moves for each trained parameter."""
+
+    state_bytes: float  # beside the master copy
+    factored: bool  # Adafactor: second moment kept as row and column sums
+    flops_per_parameter: float
+    matrix_flops: bool  # Muon: Newton-Schulz GEMMs on each matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Stack(Row):
+    """A training software stack: a small set of physical parameters, the same for every model."""
+
+    launches_per_layer: float  # kernels per layer, forward
+    launch_s: float  # CPU time to launch one
+    overlap_data_parallel: float  # share of gradient / weight traffic that can hide under compute
+    overlap_tensor_parallel: float
+    compute_slowdown: float  # slowdown of compute while a collective runs beside it
+    gradient_bytes: float | None  # width of accumulated gradients where the stack decides it (4 = fp32)
+    reduce_bytes: float | None  # width of reduced gradients on the wire
+    flash_attention: bool
+    fused_cross_entropy: bool
+    memory_passes_per_layer: float  # elementwise passes over tokens x hidden per layer, forward
+    context_bytes: float  # CUDA context, NCCL and workspace outside the allocator
+    fragmentation: float  # reserved / allocated
+    matmul_factor: float = 1.0  # matmul rate over the architecture's, older libraries lose
+    flash_factor: float = 1.0  # flash attention rate over the architecture's
+    fused_elementwise: bool = True  # False: eager norms and activations keep every intermediate (plain PyTorch)
+    logit_bytes: float | None = None  # live per logit at the loss; None = by fused_cross_entropy; 0 = in chunks (Liger)
+    bucket_bytes: float = 0.0  # buffers the data-parallel engine reduces and gathers through, where it copies into any
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture(Row):
+    """An accelerator architecture: what training loops reach of its best measured rates. Shares of the sustained rate."""
+
+    matmul_share: float  # matmuls inside a training loop, against the best matmul alone
+    flash_forward_share: float  # flash attention at long sequences
+    flash_backward_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """One dated price of one host (or of one accelerator of it) for one purchase option."""
+
+    host: str
+    provider: str
+    region: str
+    option: str
+    usd_per_hour: float  # for the whole host
+    date: str  # ISO date, or "" when the source states none
+    evidence: str
+    source: str

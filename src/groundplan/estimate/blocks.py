@@ -1,0 +1,46 @@
+"""The matrix multiplications of one transformer layer, as rows that the laws read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from groundplan.workload.model import AttentionKind, TransformerModel
+
+
+@dataclass(frozen=True, slots=True)
+class Matmul:
+    """A weight of `inputs` x `outputs`. Tensor parallelism splits its columns, its rows, or not at all."""
+
+    name: str
+    inputs: float
+    outputs: float
+    split: str  # column | row | none
+
+
+def attention_matmuls(model: TransformerModel) -> tuple[Matmul, ...]:
+    """Return the projections of the attention block."""
+    block, hidden = model.attention, float(model.hidden)
+    context = block.heads * block.value_head_dim
+    if block.kind is AttentionKind.MLA:
+        rank, rope = block.kv_lora_rank, block.rope_head_dim
+        query = block.heads * block.head_dim
+        queries = (
+            (Matmul("query_down", hidden, block.q_lora_rank, "none"), Matmul("query_up", block.q_lora_rank, query, "column"))
+            if block.q_lora_rank
+            else (Matmul("query", hidden, query, "column"),)
+        )
+        expanded = block.heads * (block.head_dim - rope + block.value_head_dim)
+        return (
+            *queries,
+            Matmul("key_value_down", hidden, rank + rope, "none"),
+            Matmul("key_value_up", rank, expanded, "column"),
+            Matmul("attention_output", context, hidden, "row"),
+        )
+    qkv = block.heads * block.head_dim + block.kv_heads * (block.head_dim + block.value_head_dim)
+    return (Matmul("qkv", hidden, qkv, "column"), Matmul("attention_output", context, hidden, "row"))
+
+
+def feed_forward_matmuls(hidden: int, width: int, gated: bool) -> tuple[Matmul, ...]:
+    """Return the up- (and gate-) and down-projection of a feed-forward block of `width`."""
+    up = 2 * width if gated else width
+    return (Matmul("up", hidden, up, "column"), Matmul("down", width, hidden, "row"))

@@ -1,0 +1,185 @@
+"""Device time of one layer for one micro-batch: kernels only, no communication."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from groundplan.design.cluster import Setting
+from groundplan.design.layout import Layout
+from groundplan.estimate.blocks import Matmul, attention_matmuls, feed_forward_matmuls
+from groundplan.estimate.rates import Rates
+from groundplan.physics.arrays import Floats
+from groundplan.physics.attention import (
+    attended_pairs,
+    attention_flops,
+    flash_attention_s,
+    flash_efficiency,
+    unfused_attention_bytes,
+)
+from groundplan.physics.gemm import gemm_s
+from groundplan.physics.kernels import elementwise_s, launch_bound_s
+from groundplan.workload.job import Method, TrainingJob
+from groundplan.workload.model import TransformerModel
+
+KERNEL_FIXED_S = 2.0e-6
+"""Least time of one memory-bound kernel on a GPU: ramp-up and tail; class assumed."""
+FLASH_BACKWARD_FLOPS = 2.5
+"""Backward over forward FLOPs of flash attention: five matmuls instead of two (Dao 2023, arXiv 2307.08691)."""
+UNFUSED_MATMUL_SHARE = 0.7
+"""Share of the sustained rate that the batched matmuls of unfused attention reach; class assumed."""
+UNFUSED_SCORE_PASSES = 6.0
+"""Passes over the s x s scores, forward, of scale, mask, softmax and dropout in stacks without flash attention."""
+BACKWARD_LAUNCHES = 2.0
+"""Kernels launched backward over forward: two matmuls for each one."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerTime:
+    """Seconds of one layer and micro-batch, split by what runs; arrays broadcast over layouts."""
+
+    matmul_forward: Floats
+    matmul_input_gradient: Floats
+    matmul_weight_gradient: Floats
+    attention_forward: Floats
+    attention_backward: Floats
+    elementwise_forward: Floats
+    launch_forward: Floats  # CPU launch time that the kernels do not cover
+    launch_backward: Floats
+
+    @property
+    def forward_s(self) -> Floats:
+        """Forward time, launches included."""
+        return self.matmul_forward + self.attention_forward + self.elementwise_forward + self.launch_forward
+
+    @property
+    def backward_s(self) -> Floats:
+        """Backward time without recomputation, launches included."""
+        return (
+            self.matmul_input_gradient
+            + self.matmul_weight_gradient
+            + self.attention_backward
+            + 2.0 * self.elementwise_forward
+            + self.launch_backward
+        )
+
+
+def layer_time(
+    model: TransformerModel, job: TrainingJob, setting: Setting, rates: Rates, layout: Layout, expert: bool
+) -> LayerTime:
+    """Return the kernel times of a layer; `expert` chooses the mixture-of-experts feed-forward block."""
+    tokens = layout.micro_batch * job.sequence / layout.cp
+    trains_base = job.method in (Method.PRETRAIN, Method.FULL)
+    matmuls = _matmul_times(model, setting, rates, layout, tokens, expert)
+    forward, input_gradient, weight_gradient = matmuls
+    if not trains_base:
+        weight_gradient = np.zeros_like(weight_gradient)
+    attention_forward, attention_backward = _attention_times(model, job, setting, rates, layout)
+    elementwise = _elementwise_time(model, setting, rates, layout, tokens, expert)
+    if job.method is Method.QLORA:
+        elementwise = elementwise + _dequantize_time(model, rates, layout)
+    stack = setting.stack
+    forward_device = forward + attention_forward + elementwise
+    backward_device = input_gradient + weight_gradient + attention_backward + 2.0 * elementwise
+    launches = stack.launches_per_layer
+    return LayerTime(
+        forward,
+        input_gradient,
+        weight_gradient,
+        attention_forward,
+        attention_backward,
+        elementwise,
+        launch_bound_s(forward_device, launches, stack.launch_s) - forward_device,
+        launch_bound_s(backward_device, BACKWARD_LAUNCHES * launches, stack.launch_s) - backward_device,
+    )
+
+
+def matmul_times(
+    matmul: Matmul, setting: Setting, rates: Rates, tp: Floats, tokens: Floats, count: Floats = 1.0
+) -> tuple[Floats, Floats, Floats]:
+    """Forward, input-gradient and weight-gradient seconds of one (grouped) linear layer."""
+    inputs = matmul.inputs / tp if matmul.split == "row" else matmul.inputs
+    outputs = matmul.outputs / tp if matmul.split == "column" else matmul.outputs
+    width = 1.0 if setting.precision.gemm in ("fp8", "fp4") else setting.precision.activation_bytes
+    common = (rates.gemm_flops_per_s, rates.memory_bytes_per_s, width, rates.compute_units, count)
+    return (
+        gemm_s(tokens, outputs, inputs, *common),
+        gemm_s(tokens, inputs, outputs, *common),
+        gemm_s(inputs, outputs, tokens, *common),
+    )
+
+
+def _matmul_times(
+    model: TransformerModel, setting: Setting, rates: Rates, layout: Layout, tokens: Floats, expert: bool
+) -> tuple[Floats, Floats, Floats]:
+    """Sum over the layer's linear layers."""
+    groups: list[tuple[Matmul, Floats, Floats]] = [(m, tokens, 1.0) for m in attention_matmuls(model)]
+    if expert and model.experts is not None:
+        experts = model.experts
+        local = experts.count / layout.ep
+        visits = tokens * experts.top_k * layout.ep / experts.count
+        groups += [(m, visits, local) for m in feed_forward_matmuls(model.hidden, experts.width, experts.gated)]
+        if experts.shared_width:
+            shared = feed_forward_matmuls(model.hidden, experts.shared_width, experts.gated)
+            groups += [(m, tokens, 1.0) for m in shared]
+    else:
+        dense = feed_forward_matmuls(model.hidden, model.feed_forward.width, model.feed_forward.gated)
+        groups += [(m, tokens, 1.0) for m in dense]
+    times = [matmul_times(m, setting, rates, layout.tp, count_tokens, count) for m, count_tokens, count in groups]
+    forward, input_gradient, weight_gradient = (sum(parts) for parts in zip(*times, strict=True))
+    return forward, input_gradient, weight_gradient
+
+
+def _attention_times(
+    model: TransformerModel, job: TrainingJob, setting: Setting, rates: Rates, layout: Layout
+) -> tuple[Floats, Floats]:
+    """Forward and backward seconds of the attention core, averaged over full and windowed layers."""
+    block = model.attention
+    full = attended_pairs(job.sequence, block.causal, 0)
+    windowed = attended_pairs(job.sequence, block.causal, block.window) if block.window else full
+    share = block.windowed_layers / model.layers
+    pairs = full * (1.0 - share) + windowed * share
+    per_device = layout.micro_batch / (layout.tp * layout.cp)
+    flops = attention_flops(pairs, block.heads, block.head_dim, block.value_head_dim) * per_device
+    if setting.flash_attention:
+        forward = flash_efficiency(job.sequence, block.head_dim, rates.flash_forward_share)
+        backward = flash_efficiency(job.sequence, block.head_dim, rates.flash_backward_share)
+        return (
+            flash_attention_s(flops, rates.attention_flops_per_s, forward),
+            flash_attention_s(flops * FLASH_BACKWARD_FLOPS, rates.attention_flops_per_s, backward),
+        )
+    # Unfused kernels compute the full square and mask it.
+    square = attention_flops(
+        attended_pairs(job.sequence, False, 0), block.heads, block.head_dim, block.value_head_dim
+    ) * per_device
+    moved = unfused_attention_bytes(
+        job.sequence, block.heads, setting.precision.activation_bytes, UNFUSED_SCORE_PASSES
+    ) * per_device
+    scores = elementwise_s(moved, rates.memory_bytes_per_s, KERNEL_FIXED_S)
+    matmul = flash_attention_s(square, rates.attention_flops_per_s, UNFUSED_MATMUL_SHARE)
+    return matmul + scores, 2.0 * (matmul + scores)
+
+
+def _elementwise_time(
+    model: TransformerModel, setting: Setting, rates: Rates, layout: Layout, tokens: Floats, expert: bool
+) -> Floats:
+    """Forward seconds of norms, residuals, activations, rotary, routing and casts."""
+    width, stack = setting.precision.activation_bytes, setting.stack
+    residual = tokens * model.hidden * width * stack.memory_passes_per_layer
+    residual = residual / np.where(layout.sequence_parallel, layout.tp, 1)
+    if expert and model.experts is not None:
+        inner = model.experts.width * model.experts.top_k + model.experts.shared_width
+        permute = 4.0 * model.experts.top_k * tokens * model.hidden * width / layout.tp
+        gated = model.experts.gated
+    else:
+        inner, permute, gated = model.feed_forward.width, 0.0, model.feed_forward.gated
+    activation = tokens * inner / layout.tp * width * (3.0 if gated else 2.0)
+    quantize = setting.precision.quantize_passes * tokens * (2.0 * model.hidden + inner / layout.tp) * width
+    return elementwise_s(residual + activation + permute + quantize, rates.memory_bytes_per_s, KERNEL_FIXED_S)
+
+
+def _dequantize_time(model: TransformerModel, rates: Rates, layout: Layout) -> Floats:
+    """Seconds to expand one layer's 4-bit weights to 16 bits: read 0.5, write 2 bytes per parameter."""
+    per_layer = (model.parameters - model.embedding_parameters) / model.layers
+    return 2.5 * per_layer / layout.tp / rates.memory_bytes_per_s

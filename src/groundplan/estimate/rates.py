@@ -1,0 +1,142 @@
+"""The sustained rates of one cluster at one precision: what the laws of a step are fed with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import median
+
+from groundplan.catalog.rows import Accelerator
+from groundplan.design.cluster import Cluster, Setting
+from groundplan.errors import InputError
+
+SCALEUP_EFFICIENCY = 0.82
+"""Share of the scale-up link's one-way rate large collectives reach: 8 x H200 NCCL ring all-reduce, 367 of 450 GB/s
+(github.com/stas00/ml-engineering, 2026); class derived."""
+PCIE_EFFICIENCY = 0.6
+"""Share of PCIe x16 that peer traffic reaches when all cards of a host talk through its root complex; class assumed."""
+SCALEUP_LATENCY_S = 3.0e-6
+"""Latency of one collective step inside a host; class assumed (nccl-tests small-message times over the steps)."""
+HOST_MEMORY_BYTES_PER_S = 3.0e11
+"""Host memory bandwidth an offloaded optimizer sees, of a two-socket DDR5 server (486 GB/s STREAM measured on an H100
+node, shared with the loader); class assumed."""
+UNKNOWN_NIC_BITS_PER_S = 1.0e10
+"""Scale-out rate taken for a host whose network is not stated: plain 10 GbE; class assumed, said in the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Sustained rates per device; base units. `compute_units` is NaN where unknown."""
+
+    peak_flops_per_s: float
+    gemm_flops_per_s: float
+    attention_flops_per_s: float
+    vector_flops_per_s: float
+    memory_bytes_per_s: float
+    compute_units: float
+    intra_bytes_per_s: float
+    inter_bytes_per_s: float
+    intra_latency_s: float
+    inter_latency_s: float
+    domain: int
+    pcie_bytes_per_s: float
+    host_memory_bytes_per_s: float
+    flash_forward_share: float
+    flash_backward_share: float
+    sustained_source: str
+
+
+def sustained_share(accelerator: Accelerator, known: Iterable[Accelerator]) -> tuple[float, str]:
+    """Share of the dense bf16 peak that the best matmul reaches: measured, else the median of the nearest kin.
+
+    Kin are parts of the same architecture, then of the same vendor, then all parts that were measured.
+    """
+    own = _measured_share(accelerator)
+    if own is not None:
+        return own, f"measured best matmul rate of {accelerator.name}"
+    measured = [(part, share) for part in known if (share := _measured_share(part)) is not None]
+    kin = [share for part, share in measured if part.architecture == accelerator.architecture]
+    if kin:
+        return median(kin), f"median of measured {accelerator.architecture} parts"
+    kin = [share for part, share in measured if part.vendor == accelerator.vendor]
+    if kin:
+        return median(kin), f"median of measured {accelerator.vendor} parts"
+    return median(share for _, share in measured), "median of all measured parts"
+
+
+def _measured_share(accelerator: Accelerator) -> float | None:
+    for kind in ("bf16", "fp16"):
+        peak, sustained = accelerator.flops.get(kind), accelerator.sustained_flops.get(kind)
+        if peak and sustained:
+            return sustained / peak
+    return None
+
+
+def resolve_rates(setting: Setting, known: Iterable[Accelerator]) -> Rates:
+    """Return the rates of a setting.
+
+    Raises
+    ------
+    InputError
+        When the accelerator has no rate for the precision, or its memory bandwidth is unknown.
+    """
+    accelerator, precision = setting.cluster.accelerator, setting.precision
+    peak = _peak(accelerator, precision.gemm)
+    if peak is None:
+        has = ", ".join(sorted(accelerator.flops)) or "no known rate"
+        raise InputError(
+            f"{accelerator.name} has no known {precision.gemm} rate", f"choose a precision it has: {has}"
+        )
+    if accelerator.memory_bytes_per_s is None or accelerator.memory_bytes is None:
+        raise InputError(
+            f"the memory of {accelerator.name} is unknown", "add a catalog row with its memory and memory bandwidth"
+        )
+    best, source = sustained_share(accelerator, known)
+    architecture = setting.architecture
+    share = best * architecture.matmul_share * setting.stack.matmul_factor
+    attention_peak = _peak(accelerator, precision.attention) or peak
+    intra, inter, domain = _links(setting.cluster)
+    return Rates(
+        peak_flops_per_s=peak,
+        gemm_flops_per_s=peak * share,
+        attention_flops_per_s=attention_peak * best,
+        vector_flops_per_s=accelerator.flops.get("fp32", peak / 16),
+        memory_bytes_per_s=accelerator.memory_bytes_per_s,
+        compute_units=float(accelerator.compute_units) if accelerator.compute_units else math.nan,
+        intra_bytes_per_s=intra,
+        inter_bytes_per_s=inter,
+        intra_latency_s=SCALEUP_LATENCY_S,
+        inter_latency_s=setting.cluster.fabric.latency_s or 5.0e-6,
+        domain=domain,
+        pcie_bytes_per_s=accelerator.pcie_bytes_per_s or 1.6e10,
+        host_memory_bytes_per_s=HOST_MEMORY_BYTES_PER_S / setting.cluster.host.accelerators,
+        flash_forward_share=architecture.flash_forward_share * setting.stack.flash_factor,
+        flash_backward_share=architecture.flash_backward_share * setting.stack.flash_factor,
+        sustained_source=source,
+    )
+
+
+def _peak(accelerator: Accelerator, kind: str) -> float | None:
+    """Return the dense peak for `kind`; tf32 falls back to fp32 where the part has no tf32 units."""
+    if kind == "tf32":
+        return accelerator.flops.get("tf32") or accelerator.flops.get("fp32")
+    return accelerator.flops.get(kind)
+
+
+def _links(cluster: Cluster) -> tuple[float, float, int]:
+    """Per-device rate inside and across scale-up domains, and the domain's size."""
+    host, accelerator, fabric = cluster.host, cluster.accelerator, cluster.fabric
+    if host.scaleup_domain > 1 and accelerator.scaleup_bytes_per_s:
+        domain = host.scaleup_domain
+        efficiency = PCIE_EFFICIENCY if accelerator.scaleup_kind == "pcie" else SCALEUP_EFFICIENCY
+        intra = accelerator.scaleup_bytes_per_s * efficiency
+    else:
+        domain = host.accelerators
+        intra = (accelerator.pcie_bytes_per_s or 1.6e10) * PCIE_EFFICIENCY
+    nic = host.nic_bits_per_s
+    if nic is None:
+        reference = accelerator.nic_bits_per_s
+        nic = reference * host.accelerators if reference else UNKNOWN_NIC_BITS_PER_S
+    inter = nic / 8.0 / host.accelerators * fabric.efficiency / max(1.0, fabric.oversubscription)
+    return intra, inter, domain

@@ -1,0 +1,62 @@
+"""The training step of a model known by its totals per sample: CNNs, diffusion models, recommenders."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from groundplan.catalog.rows import Optimizer
+from groundplan.design.cluster import Setting
+from groundplan.design.layout import Layout
+from groundplan.errors import InputError
+from groundplan.estimate.rates import Rates
+from groundplan.estimate.shares import DeviceParameters
+from groundplan.estimate.step import JITTER_PER_DOUBLING, StepTime, optimizer_update
+from groundplan.estimate.traffic import state_traffic
+from groundplan.physics.arrays import Floats
+from groundplan.physics.overlap import exposed_s
+from groundplan.workload.job import TrainingJob
+from groundplan.workload.model import SampleModel
+
+CONVOLUTION_SHARE = 0.45
+"""Share of the sustained matmul rate that convolutions reach, and
+ACTIVATION_PASSES: passes over the stored activations, forward and backward, of normalisation and activation layers.
+Together they give ResNet-50 about 2,900 images/s on an A100 (github.com/NVIDIA/DeepLearningExamples, AMP); derived."""
+ACTIVATION_PASSES = 13.0
+
+
+def sample_step_time(
+    model: SampleModel, job: TrainingJob, setting: Setting, rates: Rates, optimizer: Optimizer, layout: Layout
+) -> StepTime:
+    """Predict one optimizer step of data-parallel training; terms [s] broadcast over layouts.
+
+    Raises
+    ------
+    InputError
+        When no source states the model's FLOPs per sample.
+    """
+    if model.forward_flops_per_sample is None:
+        raise InputError(f"the FLOPs per sample of {model.name} are unknown", "add a catalog row that states them")
+    micro_batches = job.global_batch / (layout.dp * layout.micro_batch)
+    samples = micro_batches * layout.micro_batch
+    compute = samples * 3.0 * model.forward_flops_per_sample / (rates.gemm_flops_per_s * CONVOLUTION_SHARE)
+    elements = model.activation_elements_per_sample or 0.0
+    moved = samples * elements * setting.precision.activation_bytes * ACTIVATION_PASSES
+    owned = DeviceParameters(np.asarray(float(model.parameters)), np.asarray(0.0))
+    state = state_traffic(setting, rates, layout, owned, micro_batches)
+    stack = setting.stack
+    window = (compute + moved / rates.memory_bytes_per_s) / micro_batches
+    gradients = exposed_s(state.gradients.time_s, window, stack.overlap_data_parallel, stack.compute_slowdown)
+    weights = exposed_s(state.weights.time_s, window, stack.overlap_data_parallel, stack.compute_slowdown)
+    update, offload = optimizer_update(0.0, setting, rates, optimizer, layout, owned)
+    terms: dict[str, Floats] = {
+        "convolution": compute,
+        "elementwise": moved / rates.memory_bytes_per_s,
+        "gradient_reduction": gradients,
+        "weight_gathering": weights,
+        "optimizer": update,
+        "offload": offload,
+    }
+    nodes = np.maximum(layout.devices / setting.cluster.host.accelerators, 1.0)
+    busy: Floats = sum(terms.values())
+    terms["jitter"] = busy * JITTER_PER_DOUBLING * np.log2(nodes)
+    return StepTime(terms, ((state.gradients, gradients), (state.weights, weights)), micro_batches)

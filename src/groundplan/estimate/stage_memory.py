@@ -1,0 +1,268 @@
+"""What one device of one pipeline stage holds: states under ZeRO, saved activations, transients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from groundplan.catalog.rows import Optimizer, Precision, Stack
+from groundplan.design.layout import Layout, Recompute
+from groundplan.estimate.layer_memory import (
+    LayerElements,
+    ModelParameters,
+    adapter_parameters,
+    backward_elements,
+    layer_elements,
+)
+from groundplan.physics.arrays import Floats
+from groundplan.physics.memory import (
+    FP32_BYTES,
+    bytes_per_logit,
+    factored_state_bytes,
+    nf4_bytes_per_parameter,
+    score_bytes,
+)
+from groundplan.physics.pipeline import in_flight_micro_batches
+from groundplan.workload.job import Lora, Method, TrainingJob
+from groundplan.workload.model import Model, TransformerModel
+
+Terms = dict[str, Floats]
+
+GATHERED_LAYERS = 2.0  # ZeRO-3 keeps the layer in use and the prefetched next one
+BUCKET_COPIES = 2.0  # one bucket fills while the other is on the wire; small models do not fill them
+ADAMW_STATE_BYTES = 8.0  # two fp32 moments: what Muon keeps for tables and vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Widths:
+    """Bytes per parameter, activation and logit after method, optimizer and stack have been resolved."""
+
+    weight: float
+    gathered: float  # weights as ZeRO-3 gathers them
+    base_matrix: float  # frozen matrices: NF4 under QLoRA
+    gradient: float  # as accumulated
+    fresh_gradient: float  # as the backward pass writes it
+    state: float  # master copy and moments
+    table_state: float  # the same for embeddings and head
+    bucket: float  # communication buckets of the data-parallel engine at their full size
+    update: float  # per updated parameter while the optimizer steps: fp32 copy of narrow gradients
+    activation: float
+    logit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One pipeline stage: how many layers of which kind, which ends, how many micro-batches in flight."""
+
+    dense_layers: Floats
+    expert_layers: Floats
+    embedding: Floats  # parameters before the tensor split
+    head: Floats
+    has_head: Floats  # 1 where the loss is computed here
+    in_flight: Floats
+
+
+def resolve_widths(
+    model: Model, job: TrainingJob, precision: Precision, optimizer: Optimizer, stack: Stack
+) -> Widths:
+    """Return the widths that hold for this method, optimizer and stack."""
+    state = optimizer.state_bytes
+    if optimizer.factored and isinstance(model, TransformerModel):
+        state = factored_state_bytes(state, model.hidden, model.hidden)
+    table = ADAMW_STATE_BYTES if optimizer.matrix_flops else state
+    gradient = precision.gradient_bytes if stack.gradient_bytes is None else stack.gradient_bytes
+    logit = stack.logit_bytes
+    if logit is None:
+        logit = bytes_per_logit(precision.activation_bytes, stack.fused_cross_entropy, stack.fused_elementwise)
+    return Widths(
+        weight=precision.weight_bytes,
+        gathered=precision.communicated_weight_bytes,
+        base_matrix=nf4_bytes_per_parameter() if job.method is Method.QLORA else precision.weight_bytes,
+        gradient=gradient,
+        fresh_gradient=precision.gradient_bytes,
+        state=state + precision.master_bytes,
+        table_state=table + precision.master_bytes,
+        bucket=stack.bucket_bytes,
+        update=FP32_BYTES if precision.master_bytes and gradient < FP32_BYTES else 0.0,
+        activation=precision.activation_bytes,
+        logit=logit,
+    )
+
+
+def fullest_stages(
+    model: TransformerModel, job: TrainingJob, layout: Layout, parameters: ModelParameters
+) -> tuple[Stage, ...]:
+    """Return the stages that can be the fullest: first, last, and the second where its layers differ.
+
+    The fullest stage holds ``ceil(layers / pp)`` layers. A tied output matrix is held again by the last stage.
+    """
+    pp = np.asarray(layout.pp)
+    layers = np.ceil(model.layers / pp)
+    micro_batches = np.maximum(job.global_batch // (np.asarray(layout.micro_batch) * layout.dp), 1)
+    experts = model.experts.layers if model.experts else 0
+    dense_first = np.minimum(layers, model.dense_layers)
+    experts_last = np.minimum(layers, experts)
+    single = np.where(pp == 1, 1.0, 0.0)
+    flight = [
+        in_flight_micro_batches(micro_batches, pp, layout.vpp, index) for index in (0, np.minimum(1, pp - 1), pp - 1)
+    ]
+    first = Stage(
+        dense_first, layers - dense_first, parameters.embedding, parameters.head * single, single, flight[0]
+    )
+    last = Stage(layers - experts_last, experts_last, 0.0, parameters.table, 1.0, flight[2])
+    if not experts or not model.dense_layers:
+        return first, last
+    return first, last, Stage(layers - experts_last, experts_last, 0.0, 0.0, 0.0, flight[1])
+
+
+def device_parameters(layout: Layout, parameters: ModelParameters, stage: Stage) -> tuple[Floats, Floats]:
+    """Return parameters of one device before ZeRO: all but routed experts, and routed experts."""
+    dense, expert = parameters.dense_layer, parameters.expert_layer
+    split = stage.dense_layers * dense.split + stage.expert_layers * expert.split + stage.embedding + stage.head
+    whole = stage.dense_layers * dense.whole + stage.expert_layers * expert.whole
+    return split / layout.tp + whole, stage.expert_layers * expert.experts / (layout.tp * np.asarray(layout.ep))
+
+
+def trained_parameters(
+    model: TransformerModel, job: TrainingJob, layout: Layout, parameters: ModelParameters, stage: Stage
+) -> tuple[Floats, Floats]:
+    """Return parameters the optimizer updates on one device: unsharded, and as its share under ZeRO.
+
+    Experts already differ between expert-parallel ranks, so that their states are sharded over ``shard / ep`` ranks.
+    Adapters are counted whole on tensor-parallel ranks: one of their two matrices is, and they are small.
+    """
+    if job.method in (Method.LORA, Method.QLORA):
+        dense, expert = adapter_parameters(model, job.lora or Lora())
+        adapters = stage.dense_layers * dense + stage.expert_layers * expert
+        return adapters, adapters / layout.shard
+    main, experts = device_parameters(layout, parameters, stage)
+    if model.experts is None:
+        return main, main / layout.shard
+    return main + experts, main / layout.shard + experts / np.maximum(layout.shard / np.asarray(layout.ep), 1.0)
+
+
+def by_zero_stage(layout: Layout, stage: int, full: Floats, share: Floats) -> Floats:
+    """Return `share` where ZeRO shards a state from `stage` on (1 optimizer, 2 gradients, 3 weights), else `full`."""
+    return np.where(np.asarray(layout.zero) >= stage, share, full)
+
+
+def state_terms(
+    model: TransformerModel,
+    job: TrainingJob,
+    layout: Layout,
+    parameters: ModelParameters,
+    widths: Widths,
+    stage: Stage,
+) -> Terms:
+    """Return weights, adapters, gradients and optimizer states of one device."""
+    full, share = trained_parameters(model, job, layout, parameters, stage)
+    states = widths.state * by_zero_stage(layout, 1, full, share)
+    tables = (stage.embedding + stage.head) / layout.tp
+    adapters: Floats = 0.0
+    if job.method in (Method.LORA, Method.QLORA):
+        adapters = full * widths.weight
+        main, experts = device_parameters(layout, parameters, stage)
+        base = (main - tables + experts) * widths.base_matrix + tables * widths.weight
+        weights = by_zero_stage(layout, 3, base, base / np.asarray(layout.shard))
+    else:
+        weights = widths.weight * by_zero_stage(layout, 3, full, share)
+        if widths.table_state != widths.state:
+            extra = (widths.table_state - widths.state) * tables
+            states = states + by_zero_stage(layout, 1, extra, extra / np.asarray(layout.shard))
+    on_device = np.where(layout.offload, 0.0, 1.0)
+    kept_gradients = np.where(np.asarray(layout.zero) >= 2, on_device, 1.0)
+    return {
+        "weights": weights,
+        "adapters": adapters,
+        "gradients": widths.gradient * by_zero_stage(layout, 2, full, share) * kept_gradients,
+        "optimizer_states": states * on_device,
+    }
+
+
+def buffer_terms(
+    model: TransformerModel,
+    job: TrainingJob,
+    layout: Layout,
+    parameters: ModelParameters,
+    widths: Widths,
+    stage: Stage,
+) -> Terms:
+    """Return weights materialised for compute and gradients that wait to be reduced or accumulated.
+
+    ZeRO-3 gathers two layers and the tables; QLoRA turns one matrix back to the compute width. Gradients of one
+    layer and of the output matrix exist in full before ZeRO-2 scatters them, or before they are added to an fp32
+    buffer; the embedding's come last, when the activations are gone.
+    """
+    zero = np.asarray(layout.zero)
+    layer = parameters.expert_layer if model.experts else parameters.dense_layer
+    shared = layer.split / layout.tp + layer.whole
+    one_layer = shared + layer.experts / (layout.tp * np.asarray(layout.ep))
+    tables = (stage.embedding + stage.head) / layout.tp
+    gathered = np.where(zero >= 3, (GATHERED_LAYERS * one_layer + tables) * widths.gathered, 0.0)
+    if job.method is Method.QLORA:
+        gathered = gathered + parameters.largest_matrix * widths.weight / layout.tp
+    buckets: Floats = 0.0
+    if widths.bucket:
+        full, _ = trained_parameters(model, job, layout, parameters, stage)
+        buckets = np.minimum(widths.bucket, BUCKET_COPIES * widths.fresh_gradient * full)
+        buckets = np.where(np.asarray(layout.dp) * layout.cp > 1, buckets, 0.0)
+    if job.method in (Method.LORA, Method.QLORA):
+        return {"gather_buffers": gathered, "communication_buffers": buckets}
+    table = stage.has_head * parameters.table / np.asarray(layout.tp)
+    accumulated_apart = 1.0 if widths.gradient != widths.fresh_gradient else 0.0
+    fresh = np.where(zero >= 2, one_layer + table, accumulated_apart * (shared + table))
+    return {"gather_buffers": gathered, "communication_buffers": fresh * widths.fresh_gradient + buckets}
+
+
+@dataclass(frozen=True, slots=True)
+class LayerBytes:
+    """Activation bytes per token of one layer on one device."""
+
+    dense: Floats  # kept with this layout's recompute mode
+    expert: Floats
+    working: Floats  # transient in the backward pass of one layer
+
+    @classmethod
+    def under(
+        cls, model: TransformerModel, job: TrainingJob, layout: Layout, width: float, fused: bool, flash: bool
+    ) -> LayerBytes:
+        """Evaluate the laws of one layer under the layout."""
+        tp, recompute = np.asarray(layout.tp), np.asarray(layout.recompute)
+        residual_ranks = np.where(layout.sequence_parallel, tp, 1)
+        scores = score_bytes(model.attention.heads, float(job.sequence), flash) / tp
+        share = np.where(recompute == Recompute.FULL, 0.0, np.where(recompute == Recompute.BLOCK, 0.5, 1.0))
+        boundary = (1.0 - share) * width * model.hidden / residual_ranks
+        kept_scores = np.where(recompute == Recompute.SELECTIVE, 0.0, share) * scores
+
+        def on_device(elements: LayerElements, ranks: Floats) -> Floats:
+            return width * (elements.residual / ranks + elements.split / tp)
+
+        has_experts = model.experts is not None
+        dense = on_device(layer_elements(model, job, False, width, fused), residual_ranks)
+        expert = on_device(layer_elements(model, job, True, width, fused), residual_ranks) if has_experts else 0.0
+        largest = np.maximum(dense, expert) if model.dense_layers else expert
+        again = np.where(recompute >= Recompute.BLOCK, largest + scores, 0.0)
+        again = np.where(recompute == Recompute.SELECTIVE, scores, again)
+        return cls(
+            dense=share * dense + kept_scores + boundary,
+            expert=share * expert + kept_scores + boundary if has_experts else 0.0,
+            working=again + on_device(backward_elements(model, has_experts), 1.0),
+        )
+
+
+def activation_terms(
+    model: TransformerModel, job: TrainingJob, layout: Layout, layer: LayerBytes, widths: Widths, stage: Stage
+) -> Terms:
+    """Return saved activations and the larger of two transients: the loss, or one layer's backward pass."""
+    tokens = np.asarray(layout.micro_batch) * (job.sequence / np.asarray(layout.cp, dtype=float))
+    saved = tokens * stage.in_flight * (stage.dense_layers * layer.dense + stage.expert_layers * layer.expert)
+    working = tokens * layer.working
+    scored = tokens if model.domain == "text" else np.asarray(layout.micro_batch)
+    logits = stage.has_head * scored * (model.vocabulary * widths.logit / np.asarray(layout.tp))
+    at_loss = logits > working
+    return {
+        "activations": saved,
+        "working_set": np.where(at_loss, 0.0, working),
+        "logits": np.where(at_loss, logits, 0.0),
+    }

@@ -1,0 +1,171 @@
+"""What a training step sends between devices: bytes, group, seconds, and how much of them shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from groundplan.design.cluster import Setting
+from groundplan.design.layout import Layout, Recompute
+from groundplan.estimate.rates import Rates
+from groundplan.estimate.shares import DeviceParameters
+from groundplan.physics.arrays import Floats
+from groundplan.physics.collectives import (
+    all_gather_bytes,
+    all_gather_s,
+    all_reduce_s,
+    all_to_all_s,
+    point_to_point_s,
+    ranks_inside,
+    reduce_scatter_s,
+)
+from groundplan.workload.job import TrainingJob
+from groundplan.workload.model import AttentionKind, TransformerModel
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """One kind of communication of a step, per device; arrays broadcast over layouts."""
+
+    name: str
+    group: str  # tp | cp | ep | pp | dp
+    ranks: Floats
+    inside: Floats  # ranks of the group within one scale-up domain
+    bytes_per_step: Floats  # sent by one device
+    time_s: Floats  # per step, alone
+
+
+def tensor_traffic(
+    model: TransformerModel, job: TrainingJob, setting: Setting, rates: Rates, layout: Layout, micro_batches: Floats
+) -> Traffic:
+    """All-reduces (or reduce-scatter and all-gather pairs) of the residual stream around both blocks."""
+    inside = ranks_inside(layout.tp, 1, rates.domain)
+    payload = _residual_bytes(model, job, setting, layout)
+    per_layer = _passes(layout) * (1.0 if model.parallel_block else 2.0)
+    layers = np.ceil(model.layers / layout.pp)
+    count = per_layer * layers * micro_batches
+    once = all_reduce_s(payload, layout.tp, inside, *_links(rates))
+    return Traffic(
+        "tensor_parallel", "tp", layout.tp, inside, count * 2.0 * all_gather_bytes(payload, layout.tp), count * once
+    )
+
+
+def context_traffic(
+    model: TransformerModel, job: TrainingJob, setting: Setting, rates: Rates, layout: Layout, micro_batches: Floats
+) -> Traffic:
+    """Ring exchange of keys and values, forward, and of them with their gradients, backward."""
+    block = model.attention
+    inside = ranks_inside(layout.cp, layout.tp, rates.domain)
+    if block.kind is AttentionKind.MLA:
+        width = block.heads * (block.head_dim + block.value_head_dim) / layout.tp
+    else:
+        width = block.kv_heads * (block.head_dim + block.value_head_dim) / np.minimum(layout.tp, block.kv_heads)
+    payload = layout.micro_batch * job.sequence * width * setting.precision.activation_bytes
+    count = (_passes(layout) + 1.0) * np.ceil(model.layers / layout.pp) * micro_batches
+    once = all_gather_s(payload, layout.cp, inside, *_links(rates))
+    return Traffic("context_parallel", "cp", layout.cp, inside, count * all_gather_bytes(payload, layout.cp), count * once)
+
+
+def expert_traffic(
+    model: TransformerModel, job: TrainingJob, setting: Setting, rates: Rates, layout: Layout, micro_batches: Floats
+) -> Traffic:
+    """Dispatch and combine all-to-alls of the routed tokens."""
+    experts = model.experts
+    inside = ranks_inside(layout.ep, layout.tp, rates.domain)
+    if experts is None:
+        zero = np.zeros_like(inside, dtype=float)
+        return Traffic("expert_parallel", "ep", layout.ep, inside, zero, zero)
+    payload = _residual_bytes(model, job, setting, layout) / layout.tp * experts.top_k
+    count = 2.0 * _passes(layout) * np.ceil(experts.layers / layout.pp) * micro_batches
+    once = all_to_all_s(payload, layout.ep, inside, *_links(rates))
+    return Traffic("expert_parallel", "ep", layout.ep, inside, count * all_gather_bytes(payload, layout.ep), count * once)
+
+
+def stage_hop(
+    model: TransformerModel, job: TrainingJob, setting: Setting, rates: Rates, layout: Layout
+) -> tuple[Floats, Floats]:
+    """Bytes and seconds of one activation hop between neighbouring pipeline stages."""
+    payload = _residual_bytes(model, job, setting, layout) / np.where(layout.sequence_parallel, layout.tp, 1)
+    replica = layout.tp * layout.cp * layout.dp
+    same_domain = replica * 2 <= rates.domain
+    hop = point_to_point_s(payload, same_domain, *_links(rates))
+    return payload, np.where(np.asarray(layout.pp) > 1, hop, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class StateTraffic:
+    """Data-parallel traffic of a step: gradients always, weights where they are sharded."""
+
+    gradients: Traffic
+    weights: Traffic
+
+
+def state_traffic(
+    setting: Setting, rates: Rates, layout: Layout, parameters: DeviceParameters, micro_batches: Floats
+) -> StateTraffic:
+    """Gradient reduction and weight gathering of the dense parameters and of the experts.
+
+    ZeRO-0 all-reduces gradients once a step. ZeRO-1 reduce-scatters them and gathers the updated weights. From
+    ZeRO-2 on gradients are reduce-scattered for every micro-batch, and ZeRO-3 gathers weights for every forward and
+    backward pass. With hybrid sharding the reduced shard is all-reduced across the replicas.
+    """
+    stack, precision = setting.stack, setting.precision
+    reduce_width = stack.reduce_bytes or precision.gradient_bytes
+    gather_width = precision.communicated_weight_bytes
+    zero, links = np.asarray(layout.zero), _links(rates)
+    reductions = np.where(zero >= 2, micro_batches, 1.0)
+    gathers = np.where(zero >= 3, 2.0 * micro_batches, np.where(zero >= 1, 1.0, 0.0))
+    # Dense parameters are replicated over dp * cp, an expert's over dp * cp / ep.
+    replicas = layout.dp * layout.cp
+    parts = (
+        (parameters.dense, replicas, layout.tp, layout.shard),
+        (parameters.experts, replicas // layout.ep, layout.tp * layout.ep, np.maximum(layout.shard // layout.ep, 1)),
+    )
+    reduce_bytes: Floats = 0.0
+    reduce_time: Floats = 0.0
+    gather_bytes: Floats = 0.0
+    gather_time: Floats = 0.0
+    for owned, group, stride, shard in parts:
+        if np.all(np.asarray(owned) == 0.0):
+            continue
+        inside = ranks_inside(group, stride, rates.domain)
+        shard_inside = ranks_inside(shard, stride, rates.domain)
+        copies = group // shard
+        copies_inside = ranks_inside(copies, stride * shard, rates.domain)
+        payload = owned * reduce_width
+        whole = all_reduce_s(payload, group, inside, *links)
+        scattered = reduce_scatter_s(payload, shard, shard_inside, *links) + all_reduce_s(
+            payload / shard, copies, copies_inside, *links
+        )
+        reduce_time = reduce_time + reductions * np.where(zero == 0, whole, scattered)
+        sent = np.where(
+            zero == 0,
+            2.0 * all_gather_bytes(payload, group),
+            all_gather_bytes(payload, shard) + 2.0 * all_gather_bytes(payload / shard, copies),
+        )
+        reduce_bytes = reduce_bytes + reductions * sent
+        gather_time = gather_time + gathers * all_gather_s(owned * gather_width, shard, shard_inside, *links)
+        gather_bytes = gather_bytes + gathers * all_gather_bytes(owned * gather_width, shard)
+    inside = ranks_inside(replicas, layout.tp, rates.domain)
+    return StateTraffic(
+        Traffic("gradient_reduction", "dp", replicas, inside, reduce_bytes, reduce_time),
+        Traffic("weight_gathering", "dp", layout.shard, inside, gather_bytes, gather_time),
+    )
+
+
+def _links(rates: Rates) -> tuple[float, float, float, float]:
+    return rates.intra_bytes_per_s, rates.inter_bytes_per_s, rates.intra_latency_s, rates.inter_latency_s
+
+
+def _residual_bytes(model: TransformerModel, job: TrainingJob, setting: Setting, layout: Layout) -> Floats:
+    """Bytes of the residual stream of one micro-batch on one context-parallel rank."""
+    tokens = layout.micro_batch * job.sequence / layout.cp
+    return tokens * model.hidden * setting.precision.activation_bytes
+
+
+def _passes(layout: Layout) -> Floats:
+    """Forward and backward passes a layer's collectives are run in: two, and one more where it is recomputed."""
+    recompute = np.asarray(layout.recompute)
+    repeated = np.where(recompute == Recompute.FULL, 1.0, np.where(recompute == Recompute.BLOCK, 0.5, 0.0))
+    return 2.0 + repeated

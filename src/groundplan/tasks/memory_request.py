@@ -1,0 +1,214 @@
+"""The request of the memory task: what may be asked, what is checked, and the terms that answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from groundplan.catalog.catalog import Catalog
+from groundplan.catalog.rows import Accelerator, Stack
+from groundplan.design.layout import Layout, Recompute
+from groundplan.errors import InputError, UnknownName
+from groundplan.estimate.memory import host_bytes, memory_terms
+from groundplan.estimate.serving_memory import KV_BYTES, WEIGHT_BYTES, serving_memory_terms
+from groundplan.workload.job import Lora, Method, TrainingJob
+from groundplan.workload.model import Model, TransformerModel
+
+MODES = ("train", "serve")
+LORA_TARGETS = ("all-linear", "attention")
+SEQUENCE = 2048  # where the request does not say
+MICRO_BATCHES_PER_STAGE = 4  # enough to fill the pipeline: memory no longer depends on their number
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRequest:
+    """What is asked. Lengths in tokens, batches in sequences; None = the default of the model or the accelerator.
+
+    `precision` names a training precision of the catalog, or the width of the weights when serving.
+    """
+
+    model: str | Mapping[str, Any]
+    mode: str = "train"
+    accelerator: str = "h100-sxm"
+    optimizer: str = "adamw"
+    precision: str = "bf16"
+    method: str = "pretrain"
+    lora_rank: int = 16
+    lora_targets: str = "all-linear"
+    micro_batch: int = 1
+    sequence: int | None = None
+    tp: int = 1
+    pp: int = 1
+    vpp: int = 1
+    cp: int = 1
+    ep: int = 1
+    dp: int = 1
+    zero: int = 0
+    recompute: str = "none"
+    sequence_parallel: bool | None = None  # None: on with tensor parallelism
+    offload: bool = False
+    stack: str | None = None
+    flash_attention: bool | None = None
+    batch: int = 1  # serving
+    kv_precision: str = "bf16"
+
+    @property
+    def devices(self) -> int:
+        """Accelerators the layout occupies."""
+        return self.tp * self.pp if self.mode == "serve" else self.tp * self.pp * self.cp * self.dp
+
+    def unsharded(self) -> MemoryRequest:
+        """Return the same training on one device."""
+        return replace(self, tp=1, pp=1, vpp=1, cp=1, ep=1, dp=1, zero=0, offload=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The rows a request names."""
+
+    model: Model
+    accelerator: Accelerator
+    catalog: Catalog
+
+    def stack(self, request: MemoryRequest) -> Stack:
+        """Return the software stack asked for, or the default of the accelerator."""
+        return self.catalog.stack(request.stack) if request.stack else self.catalog.default_stack(self.accelerator)
+
+
+def checked(request: MemoryRequest, question: Question) -> Question:
+    """Raise InputError where the request is impossible; else return the question."""
+    for name in ("micro_batch", "tp", "pp", "vpp", "cp", "ep", "dp", "batch", "lora_rank", "sequence"):
+        value = getattr(request, name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise InputError(f"{name} must be a whole number of at least 1, not {value!r}", f"set {name} to 1 or more")
+    if request.zero not in (0, 1, 2, 3):
+        raise InputError(f"zero must be 0, 1, 2 or 3, not {request.zero!r}", "0 replicates all states, 3 shards all")
+    if request.method not in tuple(Method):
+        raise UnknownName("method", request.method, [method.value for method in Method])
+    if request.recompute.upper() not in Recompute.__members__:
+        raise UnknownName("recompute mode", request.recompute, [name.lower() for name in Recompute.__members__])
+    if request.lora_targets not in LORA_TARGETS:
+        raise UnknownName("LoRA target", request.lora_targets, LORA_TARGETS)
+    if isinstance(question.model, TransformerModel):
+        _check_splits(request, question.model)
+    elif request.mode == "serve" or request.tp * request.pp * request.cp * request.ep > 1 or _adapts(request):
+        raise InputError(
+            f"{question.model.id} is known by totals per sample only", "use pretrain or full with dp and zero, without tp, pp, cp, ep"
+        )
+    return question
+
+
+def _adapts(request: MemoryRequest) -> bool:
+    return request.method in (Method.LORA, Method.QLORA)
+
+
+def _check_splits(request: MemoryRequest, model: TransformerModel) -> None:
+    if model.attention.heads % request.tp:
+        raise InputError(f"tp {request.tp} does not divide the {model.attention.heads} heads", "use a divisor of the heads")
+    if request.pp * request.vpp > model.layers:
+        raise InputError(
+            f"pp x vpp is {request.pp * request.vpp}, more than the {model.layers} layers", "use fewer pipeline stages"
+        )
+    if request.vpp > 1 and request.pp == 1:
+        raise InputError("vpp needs a pipeline", "set pp above 1 or vpp to 1")
+    if request.ep > 1 and model.experts is None:
+        raise InputError(f"{model.id} has no experts to split over ep {request.ep}", "set ep to 1")
+    if request.ep > 1 and model.experts is not None and model.experts.count % request.ep:
+        raise InputError(f"ep {request.ep} does not divide the {model.experts.count} experts", "use a divisor of them")
+    if request.mode == "train" and (request.dp * request.cp) % request.ep:
+        raise InputError(f"ep {request.ep} does not divide dp x cp = {request.dp * request.cp}", "raise dp or lower ep")
+    if request.sequence is not None and request.sequence < request.cp:
+        raise InputError(f"cp {request.cp} is more than the {request.sequence} tokens", "lower cp")
+
+
+def device_terms(request: MemoryRequest, question: Question) -> dict[str, float]:
+    """Return the bytes of one device by term, without the terms that are zero."""
+    model, stack = question.model, question.stack(request)
+    if request.mode == "serve":
+        if not isinstance(model, TransformerModel):
+            raise InputError(f"{model.id} is known by totals per sample only", "serve a transformer")
+        terms = serving_memory_terms(
+            model,
+            request.batch,
+            sequence_of(request, model),
+            request.precision,
+            request.kv_precision,
+            request.tp,
+            request.pp,
+            stack.context_bytes,
+        )
+        return {name: float(value) for name, value in terms.items() if value}
+    flash = stack.flash_attention if request.flash_attention is None else request.flash_attention
+    terms = memory_terms(
+        model,
+        _job(request, model),
+        _layout(request),
+        question.catalog.precision(request.precision),
+        question.catalog.optimizer(request.optimizer),
+        stack,
+        flash,
+    )
+    return {name: float(value) for name, value in terms.items() if value}
+
+
+def host_memory(request: MemoryRequest, question: Question) -> float:
+    """Return the host memory per device that offload takes. [bytes]"""
+    if request.mode == "serve":
+        return 0.0
+    catalog = question.catalog
+    return float(
+        host_bytes(
+            question.model,
+            _job(request, question.model),
+            _layout(request),
+            catalog.precision(request.precision),
+            catalog.optimizer(request.optimizer),
+            question.stack(request),
+        )
+    )
+
+
+def sequence_of(request: MemoryRequest, model: Model) -> int:
+    """Return the tokens per sequence: as asked, or the model's own length where that is shorter than the default."""
+    if request.sequence is not None:
+        return request.sequence
+    return min(SEQUENCE, model.max_sequence) if isinstance(model, TransformerModel) and model.max_sequence else 1
+
+
+def serving_precisions() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the widths that weights and key-value cache may have."""
+    return tuple(WEIGHT_BYTES), tuple(KV_BYTES)
+
+
+def _job(request: MemoryRequest, model: Model) -> TrainingJob:
+    return TrainingJob(
+        model=model,
+        method=Method(request.method),
+        lora=Lora(request.lora_rank, request.lora_targets) if _adapts(request) else None,
+        dataset=None,
+        tokens=0.0,
+        sequence=sequence_of(request, model),
+        global_batch=request.micro_batch * request.dp * request.pp * MICRO_BATCHES_PER_STAGE,
+        optimizer=request.optimizer,
+        precisions=(request.precision,),
+        stack=request.stack,
+        flash_attention=request.flash_attention,
+    )
+
+
+def _layout(request: MemoryRequest) -> Layout:
+    return Layout(
+        tp=request.tp,
+        pp=request.pp,
+        vpp=request.vpp,
+        cp=request.cp,
+        ep=request.ep,
+        dp=request.dp,
+        zero=request.zero,
+        shard=request.dp * request.cp,
+        micro_batch=request.micro_batch,
+        recompute=Recompute[request.recompute.upper()],
+        sequence_parallel=request.tp > 1 if request.sequence_parallel is None else request.sequence_parallel,
+        offload=request.offload,
+    )
