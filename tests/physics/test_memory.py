@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from groundplan.physics.kv_cache import cached_tokens, kv_elements, latent_kv_elements
 from groundplan.physics.memory import (
     attention_elements,
@@ -17,8 +20,6 @@ from groundplan.physics.memory import (
     norm_elements,
     score_bytes,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def test_double_quantisation_costs_0_127_bits_of_scales_per_parameter():

@@ -155,6 +155,7 @@ class Stack(Row):
     fused_elementwise: bool = True  # False: eager norms and activations keep every intermediate (plain PyTorch)
     logit_bytes: float | None = None  # live per logit at the loss; None = by fused_cross_entropy; 0 = in chunks (Liger)
     bucket_bytes: float = 0.0  # buffers the data-parallel engine reduces and gathers through, where it copies into any
+    fp32_update: bool = False  # the update first copies 16-bit gradients to fp32 (DeepSpeed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,5 +177,20 @@ class Price:
     option: str
     usd_per_hour: float  # for the whole host
     date: str  # ISO date, or "" when the source states none
+    evidence: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoragePrice:
+    """One dated price of keeping, reading or moving data out of a storage product."""
+
+    product: str
+    provider: str
+    region: str
+    quantity: str  # storage | read | egress
+    usd: float
+    unit: str  # GB-month, GB, 1000 requests, ...
+    date: str
     evidence: str
     source: str

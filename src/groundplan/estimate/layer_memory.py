@@ -57,7 +57,7 @@ def model_parameters(model: TransformerModel) -> ModelParameters:
     attention = attention_matmuls(model)
     dense = feed_forward_matmuls(model.hidden, model.feed_forward.width, model.feed_forward.gated)
     experts = model.experts
-    table = float(model.vocabulary * model.hidden)
+    table = float(model.vocabulary * (model.embedding_width or model.hidden))
     embedding = min(float(model.embedding_parameters), table + model.learned_positions * model.hidden)
     shared: tuple[Matmul, ...] = ()
     routed = router = 0.0
@@ -111,7 +111,8 @@ def layer_elements(
     """Return what one layer keeps per token, in elements of `width` bytes.
 
     A frozen matrix without an adapter needs no input kept: the gradient of its weight is never formed. The 4-bit
-    multiplication of bitsandbytes keeps it all the same. `fused` is whether norms and activation functions are single kernels.
+    multiplication of bitsandbytes keeps it all the same. `fused` is whether norms and activation functions are
+    single kernels.
     """
     block, hidden = model.attention, float(model.hidden)
     adapted = job.method in (Method.LORA, Method.QLORA)

@@ -1,4 +1,4 @@
-"""How many parameters one device holds under a layout."""
+"""How many parameters one device holds and trains under a layout."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from groundplan.design.layout import Layout
+from groundplan.estimate.layer_memory import adapter_parameters, model_parameters
 from groundplan.physics.arrays import Floats
-from groundplan.workload.job import Method, TrainingJob
-from groundplan.workload.model import TransformerModel
+from groundplan.workload.job import Lora, Method, TrainingJob
+from groundplan.workload.model import SampleModel, TransformerModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +24,23 @@ class DeviceParameters:
 def device_parameters(model: TransformerModel, layout: Layout) -> DeviceParameters:
     """Split the model over tensor, pipeline and expert parallel ranks.
 
-    The fullest stage holds ``ceil(layers / pp)`` layers and, where the embeddings are not spread, one table.
+    The fullest stage holds ``ceil(layers / pp)`` layers and, where there are several stages, one embedding table.
     """
-    experts_total = 0.0
-    if model.experts is not None:
-        gates = 3.0 if model.experts.gated else 2.0
-        experts_total = gates * model.hidden * model.experts.width * model.experts.count * model.experts.layers
-    body = model.parameters - model.embedding_parameters - experts_total
+    placed = model_parameters(model)
+    expert_layers = model.experts.layers if model.experts else 0
+    routed = placed.expert_layer.experts * expert_layers
+    body = model.parameters - model.embedding_parameters - routed
     share = np.ceil(model.layers / layout.pp) / model.layers
-    table = model.vocabulary * model.hidden
-    embeddings = np.where(np.asarray(layout.pp) > 1, float(table), float(model.embedding_parameters))
-    dense = (body * share + embeddings) / layout.tp
-    return DeviceParameters(dense, experts_total * share / (layout.tp * layout.ep))
+    embeddings = np.where(np.asarray(layout.pp) > 1, placed.table, float(model.embedding_parameters))
+    return DeviceParameters((body * share + embeddings) / layout.tp, routed * share / (layout.tp * layout.ep))
 
 
-def trained_share(model: TransformerModel, job: TrainingJob, adapter_parameters: float) -> float:
-    """Share of the parameters the optimizer updates: 1, or the adapters' share for LoRA and QLoRA."""
-    if job.method in (Method.LORA, Method.QLORA):
-        return adapter_parameters / model.parameters
-    return 1.0
+def trained_parameters(job: TrainingJob) -> float:
+    """Parameters the optimizer updates: all of them, or the adapters of LoRA and QLoRA."""
+    model = job.model
+    if job.method not in (Method.LORA, Method.QLORA) or isinstance(model, SampleModel):
+        return float(model.parameters)
+    dense, expert = adapter_parameters(model, job.lora or Lora())
+    expert_layers = model.experts.layers if model.experts else 0
+    return model.dense_layers * dense + expert_layers * expert
+

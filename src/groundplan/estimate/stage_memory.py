@@ -63,9 +63,7 @@ class Stage:
     in_flight: Floats
 
 
-def resolve_widths(
-    model: Model, job: TrainingJob, precision: Precision, optimizer: Optimizer, stack: Stack
-) -> Widths:
+def resolve_widths(model: Model, job: TrainingJob, precision: Precision, optimizer: Optimizer, stack: Stack) -> Widths:
     """Return the widths that hold for this method, optimizer and stack."""
     state = optimizer.state_bytes
     if optimizer.factored and isinstance(model, TransformerModel):
@@ -84,7 +82,7 @@ def resolve_widths(
         state=state + precision.master_bytes,
         table_state=table + precision.master_bytes,
         bucket=stack.bucket_bytes,
-        update=FP32_BYTES if precision.master_bytes and gradient < FP32_BYTES else 0.0,
+        update=FP32_BYTES if stack.fp32_update and gradient < FP32_BYTES else 0.0,
         activation=precision.activation_bytes,
         logit=logit,
     )
@@ -107,9 +105,7 @@ def fullest_stages(
     flight = [
         in_flight_micro_batches(micro_batches, pp, layout.vpp, index) for index in (0, np.minimum(1, pp - 1), pp - 1)
     ]
-    first = Stage(
-        dense_first, layers - dense_first, parameters.embedding, parameters.head * single, single, flight[0]
-    )
+    first = Stage(dense_first, layers - dense_first, parameters.embedding, parameters.head * single, single, flight[0])
     last = Stage(layers - experts_last, experts_last, 0.0, parameters.table, 1.0, flight[2])
     if not experts or not model.dense_layers:
         return first, last

@@ -12,7 +12,7 @@ from groundplan.design.layout import Layout, Recompute
 from groundplan.estimate.blocks import Matmul
 from groundplan.estimate.layer import KERNEL_FIXED_S, LayerTime, layer_time, matmul_times
 from groundplan.estimate.rates import Rates
-from groundplan.estimate.shares import DeviceParameters, device_parameters
+from groundplan.estimate.shares import DeviceParameters, device_parameters, trained_parameters
 from groundplan.estimate.traffic import (
     Traffic,
     context_traffic,
@@ -25,7 +25,7 @@ from groundplan.physics.arrays import Floats
 from groundplan.physics.kernels import elementwise_s
 from groundplan.physics.overlap import exposed_s
 from groundplan.physics.pipeline import bubble_s
-from groundplan.workload.job import Method, TrainingJob
+from groundplan.workload.job import TrainingJob
 from groundplan.workload.model import TransformerModel
 
 JITTER_PER_DOUBLING = 0.004
@@ -59,7 +59,6 @@ def step_time(
     rates: Rates,
     optimizer: Optimizer,
     layout: Layout,
-    adapter_parameters: float = 0.0,
 ) -> StepTime:
     """Predict one optimizer step.
 
@@ -67,8 +66,6 @@ def step_time(
     ----------
     layout : Layout
         Fields are scalars or broadcasting arrays; invalid combinations give meaningless numbers and must be masked.
-    adapter_parameters : float
-        Trained parameters of LoRA and QLoRA; ignored otherwise.
 
     Returns
     -------
@@ -125,11 +122,8 @@ def step_time(
     terms["pipeline_p2p"] = (shown_hops + np.where(np.asarray(layout.pp) > 1, fill, 0.0)) * hop
 
     owned = device_parameters(model, layout)
-    if job.method in (Method.LORA, Method.QLORA):
-        fraction = adapter_parameters / model.parameters
-        trained = DeviceParameters(owned.dense * fraction, owned.experts * fraction)
-    else:
-        trained = owned
+    fraction = trained_parameters(job) / model.parameters
+    trained = DeviceParameters(owned.dense * fraction, owned.experts * fraction)
     state = state_traffic(setting, rates, layout, trained, micro_batches)
     windows = _windows(layout, layer_compute, micro_batches)
     shown_gradients = exposed_s(state.gradients.time_s, windows, stack.overlap_data_parallel, stack.compute_slowdown)

@@ -30,16 +30,13 @@ class Workshop:
     setting: Setting
     rates: Rates
     optimizer: Optimizer
-    adapter_parameters: float
 
     def step(self, layout: Layout) -> StepTime:
         """Time of one step, for one layout or a grid."""
         model = self.job.model
         if isinstance(model, SampleModel):
             return sample_step_time(model, self.job, self.setting, self.rates, self.optimizer, layout)
-        return step_time(
-            model, self.job, self.setting, self.rates, self.optimizer, layout, self.adapter_parameters
-        )
+        return step_time(model, self.job, self.setting, self.rates, self.optimizer, layout)
 
     def memory(self, layout: Layout) -> dict[str, Floats]:
         """Memory terms of the fullest device."""

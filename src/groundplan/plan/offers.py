@@ -21,6 +21,7 @@ TRAINING_CLASSES = frozenset({"datacenter", "rack", "inference", "consumer", "tp
 class Tariff:
     """One way to pay for a host."""
 
+    provider: str
     option: str
     price: Price | None
     region: str
@@ -104,7 +105,7 @@ def tariffs(host: Host, brief: Brief, catalog: Catalog) -> list[Tariff]:
         price = Price(
             host.id, host.provider, "", "given", given * host.accelerators, brief.as_of, "assumed", "given in the brief"
         )
-        return [Tariff("given", price, "", _grid(host, "", catalog))]
+        return [Tariff(host.provider, "given", price, "", _grid(host, "", catalog))]
     found = []
     for option in brief.candidates.purchase:
         prices = catalog.prices_of(host.id, option=option)
@@ -114,11 +115,11 @@ def tariffs(host: Host, brief: Brief, catalog: Catalog) -> list[Tariff]:
             prices = catalog.prices_of(host.id, option="owned")
         if prices:
             best = min(prices, key=lambda p: _preference(p, host, brief, catalog))
-            found.append(Tariff(best.option, best, best.region, _grid(host, best.region, catalog)))
+            found.append(Tariff(host.provider, best.option, best, best.region, _grid(host, best.region, catalog)))
     unique = {tariff.option: tariff for tariff in found}
     if unique:
         return list(unique.values())
-    return [] if brief.candidates.regions else [Tariff("unknown", None, "", _grid(host, "", catalog))]
+    return [] if brief.candidates.regions else [Tariff(host.provider, "unknown", None, "", _grid(host, "", catalog))]
 
 
 def _preference(price: Price, host: Host, brief: Brief, catalog: Catalog) -> tuple[float, float, str]:

@@ -1,8 +1,8 @@
-"""The smallest changes that make a training or serving request fit, each computed by the law that found it too large."""
+"""The smallest changes that make a request fit, each computed by the law that found it too large."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from groundplan.design.layout import Recompute
@@ -42,23 +42,24 @@ class _Change:
 def smallest_fixes(request: MemoryRequest, question: Question) -> tuple[Fix, ...]:
     """Return changes that make `request` fit, those that change least first.
 
-    Every kind of change is tried alone, then together with full recomputation and a micro-batch of one; of each kind the
-    smallest that fits is returned. Where no single kind is enough, two are combined.
+    Every kind of change is tried alone, then those that were not enough together with full recomputation and a
+    micro-batch of one; of each kind the smallest that fits is returned. Where that is not enough, two kinds are
+    combined.
     """
     kinds = _serving_changes if request.mode == "serve" else _training_changes
     fixes = [fix for changes in kinds(request, question) if (fix := _first_fit(changes)) is not None]
-    if request.mode == "serve":
-        return tuple(fixes)
+    suffix = "" if request.mode == "serve" else _lean_words(request)
     lean = replace(request, recompute="full", micro_batch=1)
-    suffix = _lean_words(request)
-    if suffix:
+    if suffix and not any(fix.change.startswith(("recompute", "micro_batch")) for fix in fixes):
+        alone = _first_fit(iter([_Change(suffix.removeprefix(" with "), lean, question)]))
+        if alone is not None:
+            return (alone, *fixes)
         done = {fix.change.split(" ")[0] for fix in fixes}
         for changes in _training_changes(lean, question):
-            named = [_Change(change.name + suffix, change.request, change.question) for change in changes]
-            fix = _first_fit(iter(named))
+            fix = _first_fit(_Change(change.name + suffix, change.request, change.question) for change in changes)
             if fix is not None and fix.change.split(" ")[0] not in done:
                 fixes.append(fix)
-    if not fixes:
+    if not fixes and request.mode == "train":
         fixes += _combined(lean, question, suffix)
     return tuple(fixes)
 
@@ -101,22 +102,27 @@ def _serving_changes(request: MemoryRequest, question: Question) -> Iterator[Ite
 
 def _combined(lean: MemoryRequest, question: Question, suffix: str) -> list[Fix]:
     """Return combinations for what no single change can fit."""
-    tensor = [ranks for ranks in _tensor_ranks(lean, question)]
-    sharded = (
-        _Change(f"zero 3 over {ranks} ranks and tp {tp}{suffix}", replace(lean, zero=3, dp=ranks, tp=tp), question)
-        for tp in tensor
-        for ranks in _shards(1)
-    )
-    quantised = (
-        _Change(f"qlora and tp {tp}{suffix}", replace(lean, method="qlora", tp=tp), question) for tp in tensor
-    )
-    fixes = [_first_fit(sharded)]
+    tensor = list(_tensor_ranks(lean, question))
+    changes = [
+        (
+            _Change(f"zero 1 over {ranks} ranks and ep {ep}{suffix}", replace(lean, zero=1, dp=ranks, ep=ep), question)
+            for ranks in _shards(1)
+            for ep in _expert_ranks(ranks, question)
+        ),
+        (
+            _Change(f"zero 3 over {ranks} ranks and tp {tp}{suffix}", replace(lean, zero=3, dp=ranks, tp=tp), question)
+            for tp in tensor
+            for ranks in _shards(1)
+        ),
+    ]
     if isinstance(question.model, TransformerModel):
-        fixes.append(_first_fit(quantised))
-    return [fix for fix in fixes if fix is not None]
+        changes.append(
+            _Change(f"qlora and tp {tp}{suffix}", replace(lean, method="qlora", tp=tp), question) for tp in tensor
+        )
+    return [fix for kind in changes if (fix := _first_fit(kind)) is not None]
 
 
-def _first_fit(changes: Iterator[_Change]) -> Fix | None:
+def _first_fit(changes: Iterable[_Change]) -> Fix | None:
     for change in changes:
         total = sum(device_terms(change.request, change.question).values())
         capacity = change.question.accelerator.memory_bytes or 0.0
@@ -177,14 +183,21 @@ def _halves(size: int) -> Iterator[int]:
 
 
 def _shards(own: int) -> Iterator[int]:
-    ranks = 1
-    while ranks < MAX_SHARDS:
+    """Yield data-parallel widths: the request's own, doubled and doubled again."""
+    ranks = max(own, 2)
+    while ranks <= MAX_SHARDS:
+        yield ranks
         ranks *= 2
-        if ranks >= own:
-            yield ranks
 
 
 def _tensor_ranks(request: MemoryRequest, question: Question) -> Iterator[int]:
     model = question.model
     if isinstance(model, TransformerModel):
         yield from (ranks for ranks in TENSOR_RANKS if ranks > request.tp and model.attention.heads % ranks == 0)
+
+
+def _expert_ranks(ranks: int, question: Question) -> Iterator[int]:
+    """Yield expert-parallel groups of 64 and 8 ranks, or of all ranks where fewer, that divide the experts."""
+    model = question.model
+    if isinstance(model, TransformerModel) and model.experts is not None:
+        yield from (ep for ep in (min(ranks, 64), min(ranks, 8)) if ep > 1 and model.experts.count % ep == 0)

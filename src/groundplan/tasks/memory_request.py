@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from groundplan.catalog.catalog import Catalog
 from groundplan.catalog.rows import Accelerator, Stack
 from groundplan.design.layout import Layout, Recompute
 from groundplan.errors import InputError, UnknownName
 from groundplan.estimate.memory import host_bytes, memory_terms
-from groundplan.estimate.serving_memory import KV_BYTES, WEIGHT_BYTES, serving_memory_terms
+from groundplan.estimate.serving_memory import serving_memory_terms
 from groundplan.workload.job import Lora, Method, TrainingJob
 from groundplan.workload.model import Model, TransformerModel
 
@@ -72,8 +74,14 @@ class Question:
     catalog: Catalog
 
     def stack(self, request: MemoryRequest) -> Stack:
-        """Return the software stack asked for, or the default of the accelerator."""
-        return self.catalog.stack(request.stack) if request.stack else self.catalog.default_stack(self.accelerator)
+        """Return the software stack asked for, or the default of the accelerator.
+
+        On one device nothing is reduced: unless a stack is asked for, gradients stay in the width of the precision.
+        """
+        if request.stack:
+            return self.catalog.stack(request.stack)
+        default = self.catalog.default_stack(self.accelerator)
+        return replace(default, gradient_bytes=None) if request.devices == 1 else default
 
 
 def checked(request: MemoryRequest, question: Question) -> Question:
@@ -94,7 +102,8 @@ def checked(request: MemoryRequest, question: Question) -> Question:
         _check_splits(request, question.model)
     elif request.mode == "serve" or request.tp * request.pp * request.cp * request.ep > 1 or _adapts(request):
         raise InputError(
-            f"{question.model.id} is known by totals per sample only", "use pretrain or full with dp and zero, without tp, pp, cp, ep"
+            f"{question.model.id} is known by totals per sample only",
+            "use pretrain or full with dp and zero, without tp, pp, cp, ep",
         )
     return question
 
@@ -105,7 +114,9 @@ def _adapts(request: MemoryRequest) -> bool:
 
 def _check_splits(request: MemoryRequest, model: TransformerModel) -> None:
     if model.attention.heads % request.tp:
-        raise InputError(f"tp {request.tp} does not divide the {model.attention.heads} heads", "use a divisor of the heads")
+        raise InputError(
+            f"tp {request.tp} does not divide the {model.attention.heads} heads", "use a divisor of the heads"
+        )
     if request.pp * request.vpp > model.layers:
         raise InputError(
             f"pp x vpp is {request.pp * request.vpp}, more than the {model.layers} layers", "use fewer pipeline stages"
@@ -149,6 +160,10 @@ def device_terms(request: MemoryRequest, question: Question) -> dict[str, float]
         stack,
         flash,
     )
+    if np.isnan(terms["activations"]):
+        raise InputError(
+            f"no source states the activations of {model.id}", "add activation_elements_per_sample to its catalog row"
+        )
     return {name: float(value) for name, value in terms.items() if value}
 
 
@@ -174,11 +189,6 @@ def sequence_of(request: MemoryRequest, model: Model) -> int:
     if request.sequence is not None:
         return request.sequence
     return min(SEQUENCE, model.max_sequence) if isinstance(model, TransformerModel) and model.max_sequence else 1
-
-
-def serving_precisions() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the widths that weights and key-value cache may have."""
-    return tuple(WEIGHT_BYTES), tuple(KV_BYTES)
 
 
 def _job(request: MemoryRequest, model: Model) -> TrainingJob:

@@ -32,7 +32,8 @@ def counted(model: TransformerModel) -> TransformerModel:
     """
     hidden = model.hidden
     width = model.embedding_width or hidden
-    tables = int(embedding_parameters(model.vocabulary, width, model.tied_embeddings)) + model.learned_positions * hidden
+    tables = int(embedding_parameters(model.vocabulary, width, model.tied_embeddings))
+    tables += model.learned_positions * hidden
     layer = attention_block_parameters(hidden, model.attention) + model.norms_per_layer * model.norm_parameters
     dense = model.feed_forward
     feed_forward = feed_forward_parameters(hidden, dense.width, dense.gated, bias=dense.bias)

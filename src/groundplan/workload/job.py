@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from groundplan.evidence import Assumption
 from groundplan.workload.model import Model
 
 
@@ -121,3 +122,4 @@ class Brief:
     overrides: Overrides
     as_of: str  # ISO date against which prices age
     resolved: dict[str, object]  # the brief as read, with every default filled in; saved with the plan
+    assumptions: tuple[Assumption, ...] = ()  # numbers the brief left open, filled by its reader

@@ -57,6 +57,22 @@ class Config:
             raise self.wrong(name, f"is {_short(value)}; expected true or false", "correct it")
         return value
 
+    def total(self, name: str) -> int:
+        """Return a required whole number of any size, such as a count of parameters."""
+        value = self.keys.get(name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise self.wrong(name, f"is {_short(value)}; expected a whole number", "correct it")
+        return value
+
+    def number(self, name: str) -> float | None:
+        """Return a number above 0, or None where it is unknown."""
+        value = self.keys.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < float("inf"):
+            raise self.wrong(name, f"is {_short(value)}; expected a number above 0 or null", "correct it")
+        return float(value)
+
     def section(self, name: str) -> Config:
         """Return a nested mapping as a config of its own."""
         value = self.keys.get(name)
@@ -86,19 +102,19 @@ def read_config(path: Path) -> Config:
     InputError
         No such file, a folder without one, not a regular file, too large, not UTF-8, not JSON, or not a mapping.
     """
-    if path.is_dir():
-        if not (path / "config.json").is_file():
-            raise InputError(f"{path} is a folder without a config.json", "name the config.json file of the model")
-        path = path / "config.json"
-    if not path.exists():
-        raise InputError(f"{path}: no such file", "name an existing config.json or a model of the catalog")
-    if not path.is_file():
-        raise InputError(f"{path} is no regular file", "name a config.json file")
     try:
+        if path.is_dir():
+            path = path / "config.json"
+            if not path.is_file():
+                raise InputError(f"{path.parent} is a folder without a config.json", "name the model's config.json")
+        if not path.exists():
+            raise InputError(f"{path}: no such file", "name an existing config.json or a model of the catalog")
+        if not path.is_file():
+            raise InputError(f"{path} is no regular file", "name the model's config.json")
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}", "check its permissions") from None
+        raise InputError(f"{_short(str(path))} cannot be read: {error.strerror}", "check the path") from None
     if len(content) > MAX_FILE_BYTES:
         raise InputError(
             f"{path} is larger than {MAX_FILE_BYTES // 1024**2} MiB: no config.json", "name the model's config.json"

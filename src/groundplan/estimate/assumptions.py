@@ -1,0 +1,77 @@
+"""Numbers every run rests on that no catalog row states: each with its unit, class and source, listed in every plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from groundplan.estimate.results import DesignResult
+from groundplan.evidence import Assumption
+from groundplan.workload.job import Brief
+
+FAILURES = Assumption(
+    "failures_per_1000_node_days", 3.8, "1", "derived",
+    "419 unexpected interruptions in 54 days on 2,048 nodes (Llama 3 Herd of Models, arXiv 2407.21783); "
+    "other clusters: 2.3 and 6.5 (arXiv 2410.21680)",
+)
+RESTART = Assumption(
+    "restart_s", 900.0, "s", "assumed",
+    "detect 5 min, reschedule, load the checkpoint and initialise 10 min; published 5-20 min (arXiv 2410.21680)",
+)
+STARTUP = Assumption("startup_s", 1200.0, "s", "assumed", "one provisioning, data staging and warm-up of the job")
+SPOT_INTERRUPTIONS = Assumption(
+    "spot_interruptions_per_node_hour", 0.01, "1/h", "assumed",
+    "a node reclaimed about once in four days; providers publish monthly bands only",
+)
+CHECKPOINT_ASYNC = Assumption(
+    "checkpoint_asynchronous", "yes", "", "assumed",
+    "training stalls for the device-to-host copy only, as distributed checkpointing does since 2024",
+)
+DEVICE_TO_HOST = Assumption(
+    "device_to_host_bytes_per_s", 1.0e10, "bytes/s", "assumed", "pinned-memory copy of one device while its peers copy too"
+)
+STORAGE_WRITE = Assumption(
+    "storage_write_bytes_per_s_per_node", 1.0e9, "bytes/s", "assumed",
+    "share of a parallel file system one node writes at where no product is chosen; BLOOM: 57.5 GB/s from 48 nodes",
+)
+UTILIZATION = Assumption(
+    "busy_power_share", 0.9, "1", "assumed", "training draws 80-100 % of the power limit on matmul-bound steps"
+)
+HOST_POWER = Assumption(
+    "host_power_w_per_accelerator", 250.0, "W", "derived",
+    "DGX H100: 10.2 kW maximum less 8 x 700 W, about half of it in use (NVIDIA DGX H100 datasheet)",
+)
+PUE = Assumption("pue", 1.2, "1", "assumed", "hyperscale fleets report 1.09-1.18, the surveyed average is 1.56")
+CARBON = Assumption(
+    "carbon_g_per_kwh", 400.0, "g/kWh", "assumed", "near the world's average grid; the region states a better one if known"
+)
+IDLE_SHARE = Assumption("idle_power_share", 0.12, "1", "derived", "idle over limit of A100 and H100 SXM parts, 50-80 W")
+
+STEP_INTERVAL = (0.85, 1.25)
+"""Factors of the 80 % interval of a step time until residuals by regime replace them; class assumed."""
+MEMORY_INTERVAL = (0.94, 1.08)
+"""Factors of the 80 % interval of peak memory; class derived from open measured peaks."""
+
+
+def listed(brief: Brief, designs: Sequence[DesignResult]) -> tuple[Assumption, ...]:
+    """Return what the designs shown rest on; what the brief states itself is left out."""
+    stated = brief.overrides
+    found = [
+        FAILURES if stated.failures_per_1000_node_days is None else None,
+        RESTART if stated.restart_s is None else None,
+        STARTUP,
+        SPOT_INTERRUPTIONS if any(d.purchase == "spot" for d in designs) else None,
+        CHECKPOINT_ASYNC,
+        DEVICE_TO_HOST,
+        STORAGE_WRITE if any(d.storage.product is None for d in designs) else None,
+        UTILIZATION,
+        HOST_POWER,
+        PUE if stated.pue is None else None,
+        CARBON if stated.carbon_g_per_kwh is None else None,
+        IDLE_SHARE,
+    ]
+    dataset = brief.job.dataset
+    if dataset is not None and dataset.bytes_per_token is not None:
+        found.append(
+            Assumption("bytes_per_token", dataset.bytes_per_token, "bytes", "assumed", dataset.sample_bytes_source)
+        )
+    return tuple(assumption for assumption in found if assumption is not None)

@@ -1,0 +1,230 @@
+"""The search of the main job: every host, count, precision and layout that the brief allows, scored and ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from groundplan.catalog.catalog import Catalog
+from groundplan.catalog.rows import Host, Precision, Price
+from groundplan.design.cluster import Cluster, Setting
+from groundplan.design.layout import Layout
+from groundplan.errors import GroundplanError
+from groundplan.estimate.rates import resolve_rates
+from groundplan.estimate.results import DesignResult
+from groundplan.estimate.training import Circumstances, Sized, assess
+from groundplan.plan.layouts import Fastest, Workshop, fastest_layouts
+from groundplan.plan.offers import Tariff, candidate_hosts, clusters, node_counts, tariffs
+from groundplan.plan.space import check_fixed, recompute_code
+from groundplan.workload.job import Brief, Objective
+
+UNSTATED_PRECISIONS = ("bf16", "fp16", "fp32")
+"""Tried in this order when the brief states no precision: the first the accelerator has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A candidate that was left out, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryShortfall:
+    """The layout that came nearest to fitting, of a cluster where none fits."""
+
+    cluster: Cluster
+    layout: Layout
+    peak_bytes: float
+    capacity_bytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Everything a search found."""
+
+    designs: tuple[DesignResult, ...]
+    rejected: tuple[Rejected, ...]
+    shortfalls: tuple[MemoryShortfall, ...]
+    candidates: int
+    fitting: int
+    scored: int
+
+
+def search(brief: Brief, catalog: Catalog, limit: int | None) -> Found:
+    """Score the fastest layout of every host, count and precision under every tariff.
+
+    `limit` bounds the accelerators. Hosts that are the same to the laws (same parts, same network) share one search
+    over layouts. A host that cannot win is not searched: its bound says so in `rejected`.
+
+    Raises
+    ------
+    InputError
+        When a fixed size is impossible, or no host matches.
+    """
+    check_fixed(brief.job, brief.overrides)
+    hosts = candidate_hosts(brief, catalog)
+    rejected: list[Rejected] = []
+    hosts = _worth_searching(hosts, brief, catalog, rejected)
+    known: dict[tuple[object, ...], Fastest] = {}
+    designs: list[DesignResult] = []
+    shortfalls: list[MemoryShortfall] = []
+    for host in hosts:
+        offers = tariffs(host, brief, catalog)
+        if not offers:
+            rejected.append(Rejected(host.id, "no price in the regions asked for"))
+            continue
+        counts = node_counts(host, brief, limit)
+        if not counts:
+            rejected.append(Rejected(host.id, f"its {host.accelerators} accelerators do not fit the number asked for"))
+            continue
+        for cluster in clusters(host, catalog, counts, brief.candidates.fabric):
+            for workshop in _workshops(brief, catalog, cluster, rejected):
+                fastest = _shared(known, workshop, brief)
+                if not fastest.layouts:
+                    if fastest.least_layout is not None:
+                        shortfalls.append(
+                            MemoryShortfall(
+                                cluster, fastest.least_layout, fastest.least_peak_bytes, workshop.capacity_bytes
+                            )
+                        )
+                    continue
+                layout = fastest.layouts[0][1]
+                designs += [assess(sized(workshop, layout), around(tariff, brief, catalog)) for tariff in offers]
+    return Found(
+        tuple(designs),
+        tuple(dict.fromkeys(rejected)),
+        tuple(shortfalls),
+        sum(f.candidates for f in known.values()),
+        sum(f.fitting for f in known.values()),
+        len(designs),
+    )
+
+
+def workshop_for(brief: Brief, catalog: Catalog, cluster: Cluster, precision: Precision) -> Workshop:
+    """Resolve the rates, optimizer and stack of one cluster and precision."""
+    job = brief.job
+    stack = catalog.stack(job.stack) if job.stack else catalog.default_stack(cluster.accelerator)
+    flash = stack.flash_attention if job.flash_attention is None else job.flash_attention
+    setting = Setting(cluster, catalog.architecture_of(cluster.accelerator), precision, stack, flash)
+    rates = resolve_rates(setting, catalog.accelerators.values())
+    optimizer = catalog.optimizer(job.optimizer)
+    return Workshop(job, setting, rates, optimizer)
+
+
+def sized(workshop: Workshop, layout: Layout) -> Sized:
+    """Evaluate one layout."""
+    return Sized(
+        workshop.job, workshop.setting, workshop.rates, workshop.optimizer, layout, workshop.step(layout),
+        workshop.memory(layout), workshop.capacity_bytes,
+    )
+
+
+def around(tariff: Tariff, brief: Brief, catalog: Catalog) -> Circumstances:
+    """Collect what surrounds a design under one tariff: storage is the provider's own, or the one asked for."""
+    wanted, provider = brief.candidates.storage, tariff.provider
+    if wanted is not None:
+        storage = (catalog.storage[wanted],)
+    else:
+        storage = tuple(p for p in catalog.storage.values() if p.provider == provider and p.kind != "local")
+    return Circumstances(
+        tariff.option, tariff.price, age_days(tariff.price, brief.as_of), tariff.region, tariff.grid, storage,
+        brief.overrides,
+    )
+
+
+def age_days(price: Price | None, as_of: str) -> int | None:
+    """Days between a price and the day of the plan; None where the source states no date."""
+    if price is None or not price.date:
+        return None
+    return (date.fromisoformat(as_of) - date.fromisoformat(price.date)).days
+
+
+def _workshops(
+    brief: Brief, catalog: Catalog, cluster: Cluster, rejected: list[Rejected]
+) -> Iterable[Workshop]:
+    """Yield one workshop per precision the brief allows and the accelerator has."""
+    accelerator = cluster.accelerator
+    wanted: Sequence[str] = brief.job.precisions
+    if not wanted:
+        wanted = [p for p in UNSTATED_PRECISIONS if catalog.precisions[p].gemm in accelerator.flops][:1]
+        if not wanted:
+            rejected.append(Rejected(accelerator.id, "its rate for training precisions is unknown"))
+    for name in wanted:
+        try:
+            yield workshop_for(brief, catalog, cluster, catalog.precision(name))
+        except GroundplanError as error:
+            rejected.append(Rejected(accelerator.id, str(error)))
+
+
+def _shared(known: dict[tuple[object, ...], Fastest], workshop: Workshop, brief: Brief) -> Fastest:
+    """Search the layouts once for all clusters that are the same to the laws."""
+    cluster = workshop.setting.cluster
+    key = (
+        cluster.accelerator.id, cluster.accelerators, cluster.host.accelerators, workshop.rates.domain,
+        round(workshop.rates.inter_bytes_per_s), round(workshop.rates.inter_latency_s * 1e9),
+        workshop.setting.precision.id, workshop.setting.stack.id,
+    )
+    if key not in known:
+        known[key] = fastest_layouts(workshop, brief.overrides, keep=1)
+    return known[key]
+
+
+SHORTLIST = 12
+"""Hosts searched at most when the brief leaves the choice open, those with the best bounds."""
+
+
+def _worth_searching(
+    hosts: list[Host], brief: Brief, catalog: Catalog, rejected: list[Rejected]
+) -> list[Host]:
+    """Keep the hosts whose bound on the objective is best: work at the best matmul rate, nothing else.
+
+    The bound is what a host could do if nothing but matrix multiplications took time; no layout beats it.
+    """
+    if len(hosts) <= SHORTLIST or brief.candidates.instances:
+        return hosts
+    bounds = [(_bound(host, brief, catalog), host) for host in hosts]
+    bounds.sort(key=lambda pair: (pair[0], pair[1].id))
+    for bound, host in bounds[SHORTLIST:]:
+        shown = f"{bound:.3g}" if bound < float("inf") else "unknown"
+        rejected.append(Rejected(host.id, f"not searched: its bound ({shown}) is behind {SHORTLIST} other hosts"))
+    kept = {host.id for _, host in bounds[:SHORTLIST]}
+    return [host for host in hosts if host.id in kept]
+
+
+def _bound(host: Host, brief: Brief, catalog: Catalog) -> float:
+    """Objective per unit of work at the accelerator's best rate: dollars, seconds or joules per FLOP."""
+    accelerator = catalog.accelerators[host.accelerator]
+    names = brief.job.precisions or UNSTATED_PRECISIONS
+    peaks = [accelerator.flops[k] for name in names if (k := catalog.precision(name).gemm) in accelerator.flops]
+    if not peaks or accelerator.memory_bytes is None or accelerator.memory_bytes_per_s is None:
+        return float("inf")
+    rate = max(peaks) if brief.job.precisions else peaks[0]
+    if brief.goal.minimize is Objective.COST:
+        prices = [t.price.usd_per_hour for t in tariffs(host, brief, catalog) if t.price is not None]
+        return min(prices) / host.accelerators / rate if prices else float("inf")
+    if brief.goal.minimize is Objective.TIME:
+        return 1.0 / rate
+    return (accelerator.tdp_w or float("inf")) / rate
+
+
+def reassess(design: DesignResult, brief: Brief, catalog: Catalog) -> DesignResult | None:
+    """Score the same layout on the same cluster again, for another amount of work.
+
+    None when the brief no longer offers that purchase.
+    """
+    host = catalog.hosts[design.instance]
+    (cluster,) = clusters(host, catalog, [design.nodes], brief.candidates.fabric)
+    workshop = workshop_for(brief, catalog, cluster, catalog.precisions[design.layout.precision])
+    chosen = design.layout
+    layout = Layout(
+        chosen.tp, chosen.pp, chosen.vpp, chosen.cp, chosen.ep, chosen.dp, chosen.zero, chosen.shard,
+        chosen.micro_batch, recompute_code(chosen.recompute), chosen.sequence_parallel, chosen.offload,
+        chosen.schedule == "zero-bubble",
+    )
+    for tariff in tariffs(host, brief, catalog):
+        if tariff.option == design.purchase:
+            return assess(sized(workshop, layout), around(tariff, brief, catalog))
+    return None

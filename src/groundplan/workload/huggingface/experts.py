@@ -1,0 +1,80 @@
+"""Mixtures of experts, family by family: how many, how wide, in which layers, and what is shared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from groundplan.workload.huggingface.blocks import routed
+from groundplan.workload.huggingface.config import Config
+from groundplan.workload.model import Experts
+
+
+def _mixtral(config: Config, layers: int) -> Experts:
+    count, top_k = routed(config, config.size("num_local_experts"), config.size("num_experts_per_tok"))
+    return Experts(count, top_k, config.size("intermediate_size"), gated=True, layers=layers)
+
+
+def _qwen(config: Config, layers: int) -> Experts:
+    count, top_k = routed(config, config.size("num_experts"), config.size("num_experts_per_tok"))
+    shared = config.size("shared_expert_intermediate_size", default=0, minimum=0)
+    step = config.size("decoder_sparse_step", default=1)
+    dense = {layer for layer in config.members("mlp_only_layers") or () if isinstance(layer, int)}
+    sparse = sum((layer + 1) % step == 0 and layer not in dense for layer in range(layers))
+    has_shared = config.model_type == "qwen2_moe" and shared > 0
+    return Experts(
+        count,
+        top_k,
+        config.size("moe_intermediate_size"),
+        gated=True,
+        layers=sparse,
+        shared_width=shared if has_shared else 0,
+        shared_gate=has_shared,
+    )
+
+
+def _deepseek(config: Config, layers: int) -> Experts | None:
+    if config.size("n_routed_experts", default=0, minimum=0) == 0:
+        return None
+    count, top_k = routed(config, config.size("n_routed_experts"), config.size("num_experts_per_tok"))
+    width = config.size("moe_intermediate_size")
+    first = config.size("first_k_dense_replace", default=0, minimum=0)
+    every = config.size("moe_layer_freq", default=1)
+    return Experts(
+        count,
+        top_k,
+        width,
+        gated=True,
+        layers=sum(layer >= first and layer % every == 0 for layer in range(layers)),
+        shared_width=width * config.size("n_shared_experts", default=0, minimum=0),
+        # V3's correction bias steers the routing and is saved with the weights.
+        router_bias=config.model_type != "deepseek_v2",
+    )
+
+
+def _gpt_oss(config: Config, layers: int) -> Experts:
+    top_k = config.size("num_experts_per_tok", "experts_per_token")
+    count, top_k = routed(config, config.size("num_local_experts"), top_k)
+    return Experts(
+        count, top_k, config.size("intermediate_size"), gated=True, layers=layers, bias=True, router_bias=True
+    )
+
+
+def _llama4(config: Config, layers: int) -> Experts:
+    count, top_k = routed(config, config.size("num_local_experts"), config.size("num_experts_per_tok"))
+    width = config.size("intermediate_size")
+    step = config.size("interleave_moe_layer_step", default=1)
+    listed = config.members("moe_layers")
+    sparse = min(len(listed), layers) if listed is not None else layers // step
+    return Experts(count, top_k, width, gated=True, layers=sparse, shared_width=width)
+
+
+EXPERT_READERS: dict[str, Callable[[Config, int], Experts | None]] = {
+    "mixtral": _mixtral,
+    "qwen2_moe": _qwen,
+    "qwen3_moe": _qwen,
+    "deepseek_v2": _deepseek,
+    "deepseek_v3": _deepseek,
+    "kimi_k2": _deepseek,
+    "gpt_oss": _gpt_oss,
+    "llama4_text": _llama4,
+}
