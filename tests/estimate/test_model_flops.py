@@ -36,7 +36,7 @@ def test_an_image_costs_a_vision_transformer_what_torchvision_states(name, token
 
 
 def test_gpt3_is_narayanans_formula():
-    """96 B s l h^2 (1 + s / 6h + V / 16 l h) recomputing: 3/4 of its layers without, less the masked half of attention."""
+    """96 B s l h^2 (1 + s / 6h + V / 16 l h) recomputing; here 3/4 of its layers, less the masked pairs."""
     layers, hidden, sequence, vocabulary = 96, 12288, 2048, 51200
     published = 72 * layers * hidden**2 * (1 + sequence / (6 * hidden) + vocabulary / (12 * layers * hidden))
     masked = 6 * layers * hidden * (sequence - 1)

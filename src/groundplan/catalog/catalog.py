@@ -34,7 +34,7 @@ from groundplan.errors import CatalogError, InputError
 
 VERSION = (DATA / "VERSION").read_text(encoding="utf-8").strip()
 FOLDERS_VARIABLE = "GROUNDPLAN_CATALOG"
-OTHER_ARCHITECTURE = "other"
+OTHER_ARCHITECTURE = "generic"
 OTHER_STACK = "fsdp"
 
 AnyRow = TypeVar("AnyRow", bound=Row)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Ints = int | NDArray[np.integer]
 Bools = bool | NDArray[np.bool_]
+Floats = float | NDArray[np.floating]
 
 
 class Recompute(IntEnum):
@@ -17,7 +18,7 @@ class Recompute(IntEnum):
 
     NONE = 0
     SELECTIVE = 1  # the attention core only
-    BLOCK = 2  # half of the layers of each stage in full
+    BLOCK = 2  # some layers of each stage in full: `recompute_share` of them
     FULL = 3  # every layer: only its input is kept
 
 
@@ -44,6 +45,13 @@ class Layout:
     sequence_parallel: Bools
     offload: Bools = False  # optimizer states and update on the host CPU (ZeRO-Offload)
     zero_bubble: Bools = False  # ZB-H1 schedule in place of 1F1B
+    recompute_share: Floats = 0.5  # share of a stage's layers that BLOCK recomputes
+
+    @property
+    def recomputed(self) -> Floats:
+        """Share of the layers whose whole forward pass is computed again."""
+        mode = np.asarray(self.recompute)
+        return np.where(mode == Recompute.FULL, 1.0, np.where(mode == Recompute.BLOCK, self.recompute_share, 0.0))
 
     @property
     def devices(self) -> Ints:

@@ -69,9 +69,4 @@ def listed(brief: Brief, designs: Sequence[DesignResult]) -> tuple[Assumption, .
         CARBON if stated.carbon_g_per_kwh is None else None,
         IDLE_SHARE,
     ]
-    dataset = brief.job.dataset
-    if dataset is not None and dataset.bytes_per_token is not None:
-        found.append(
-            Assumption("bytes_per_token", dataset.bytes_per_token, "bytes", "assumed", dataset.sample_bytes_source)
-        )
-    return tuple(assumption for assumption in found if assumption is not None)
+    return (*brief.assumptions, *(assumption for assumption in found if assumption is not None))

@@ -23,6 +23,7 @@ class LayoutChoice(Result):
     micro_batch: int
     gradient_accumulation: int
     recompute: str
+    recompute_layers: int  # layers of each stage computed again in full
     precision: str
     sequence_parallel: bool
     offload: bool

@@ -227,7 +227,7 @@ class LayerBytes:
         tp, recompute = np.asarray(layout.tp), np.asarray(layout.recompute)
         residual_ranks = np.where(layout.sequence_parallel, tp, 1)
         scores = score_bytes(model.attention.heads, float(job.sequence), flash) / tp
-        share = np.where(recompute == Recompute.FULL, 0.0, np.where(recompute == Recompute.BLOCK, 0.5, 1.0))
+        share = 1.0 - layout.recomputed
         boundary = (1.0 - share) * width * model.hidden / residual_ranks
         kept_scores = np.where(recompute == Recompute.SELECTIVE, 0.0, share) * scores
 

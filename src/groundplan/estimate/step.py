@@ -167,10 +167,8 @@ class _Work:
 
 def _recomputed(work: _Work, layout: Layout) -> Floats:
     """Seconds per layer spent computing the forward pass again."""
-    recompute = np.asarray(layout.recompute)
     forward, core = work.mix("forward_s"), work.mix("attention_forward")
-    whole = np.where(recompute == Recompute.FULL, 1.0, np.where(recompute == Recompute.BLOCK, 0.5, 0.0))
-    return whole * forward + np.where(recompute == Recompute.SELECTIVE, core, 0.0)
+    return layout.recomputed * forward + np.where(np.asarray(layout.recompute) == Recompute.SELECTIVE, core, 0.0)
 
 
 def _ends(model: TransformerModel, job: TrainingJob, setting: Setting, rates: Rates, layout: Layout) -> Floats:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from groundplan.design.cluster import Setting
-from groundplan.design.layout import Layout, Recompute
+from groundplan.design.layout import Layout
 from groundplan.estimate.rates import Rates
 from groundplan.estimate.shares import DeviceParameters
 from groundplan.physics.arrays import Floats
@@ -166,6 +166,4 @@ def _residual_bytes(model: TransformerModel, job: TrainingJob, setting: Setting,
 
 def _passes(layout: Layout) -> Floats:
     """Forward and backward passes a layer's collectives are run in: two, and one more where it is recomputed."""
-    recompute = np.asarray(layout.recompute)
-    repeated = np.where(recompute == Recompute.FULL, 1.0, np.where(recompute == Recompute.BLOCK, 0.5, 0.0))
-    return 2.0 + repeated
+    return 2.0 + layout.recomputed

@@ -34,6 +34,7 @@ from groundplan.physics.arrays import Floats
 from groundplan.physics.checkpoint import checkpoint_bytes
 from groundplan.physics.energy import carbon_kg, device_power_w, energy_j, facility_power_w
 from groundplan.workload.job import Overrides, TrainingJob
+from groundplan.workload.model import SampleModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,8 @@ def memory_need(terms: Mapping[str, Floats], capacity_bytes: float) -> MemoryNee
 
 def layout_choice(sized: Sized) -> LayoutChoice:
     """Name one layout's sizes and modes."""
-    layout = sized.layout
+    layout, model = sized.layout, sized.job.model
+    stage_layers = 0 if isinstance(model, SampleModel) else -(-model.layers // int(layout.pp))
     if layout.pp == 1:
         schedule = "none"
     elif layout.zero_bubble:
@@ -138,7 +140,7 @@ def layout_choice(sized: Sized) -> LayoutChoice:
     return LayoutChoice(
         int(layout.tp), int(layout.pp), int(layout.vpp), int(layout.cp), int(layout.ep), int(layout.dp),
         int(layout.zero), int(layout.shard), int(layout.micro_batch), round(float(sized.step.micro_batches)),
-        Recompute(int(layout.recompute)).name.lower(), sized.setting.precision.id,
+        Recompute(int(layout.recompute)).name.lower(), round(float(layout.recomputed) * stage_layers), sized.setting.precision.id,
         bool(layout.sequence_parallel), bool(layout.offload), schedule, sized.setting.stack.id,
     )
 

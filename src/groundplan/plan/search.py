@@ -18,6 +18,7 @@ from groundplan.plan.layouts import Fastest, Workshop, fastest_layouts
 from groundplan.plan.offers import Tariff, candidate_hosts, clusters, node_counts, tariffs
 from groundplan.plan.space import check_fixed, recompute_code
 from groundplan.workload.job import Brief, Objective
+from groundplan.workload.model import SampleModel
 
 UNSTATED_PRECISIONS = ("bf16", "fp16", "fp32")
 """Tried in this order when the brief states no precision: the first the accelerator has."""
@@ -36,6 +37,7 @@ class MemoryShortfall:
     """The layout that came nearest to fitting, of a cluster where none fits."""
 
     cluster: Cluster
+    precision: str
     layout: Layout
     peak_bytes: float
     capacity_bytes: float
@@ -87,7 +89,7 @@ def search(brief: Brief, catalog: Catalog, limit: int | None) -> Found:
                     if fastest.least_layout is not None:
                         shortfalls.append(
                             MemoryShortfall(
-                                cluster, fastest.least_layout, fastest.least_peak_bytes, workshop.capacity_bytes
+                                cluster, workshop.setting.precision.id, fastest.least_layout, fastest.least_peak_bytes, workshop.capacity_bytes
                             )
                         )
                     continue
@@ -218,13 +220,22 @@ def reassess(design: DesignResult, brief: Brief, catalog: Catalog) -> DesignResu
     host = catalog.hosts[design.instance]
     (cluster,) = clusters(host, catalog, [design.nodes], brief.candidates.fabric)
     workshop = workshop_for(brief, catalog, cluster, catalog.precisions[design.layout.precision])
-    chosen = design.layout
+    chosen, model = design.layout, brief.job.model
+    stage_layers = 0 if isinstance(model, SampleModel) else -(-model.layers // chosen.pp)
     layout = Layout(
         chosen.tp, chosen.pp, chosen.vpp, chosen.cp, chosen.ep, chosen.dp, chosen.zero, chosen.shard,
         chosen.micro_batch, recompute_code(chosen.recompute), chosen.sequence_parallel, chosen.offload,
         chosen.schedule == "zero-bubble",
+        chosen.recompute_layers / max(1, stage_layers),
     )
     for tariff in tariffs(host, brief, catalog):
         if tariff.option == design.purchase:
             return assess(sized(workshop, layout), around(tariff, brief, catalog))
     return None
+
+
+def assess_shortfall(shortfall: MemoryShortfall, brief: Brief, catalog: Catalog) -> DesignResult:
+    """Score the layout that came nearest to fitting, so that a user sees what it lacks."""
+    host = shortfall.cluster.host
+    workshop = workshop_for(brief, catalog, shortfall.cluster, catalog.precisions[shortfall.precision])
+    return assess(sized(workshop, shortfall.layout), around(tariffs(host, brief, catalog)[0], brief, catalog))

@@ -30,7 +30,7 @@ LARGEST_VIRTUAL = 12
 """Virtual stages per device tried at most."""
 
 SHAPE_AXES = ("tp", "cp", "ep", "micro_batch", "sequence_parallel")
-SCHEDULE_AXES = ("pp", "vpp", "zero", "recompute", "offload", "zero_bubble", "shard_divisor")
+SCHEDULE_AXES = ("pp", "vpp", "zero", "recompute", "offload", "zero_bubble", "shard_divisor", "recompute_layers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,7 @@ def _grid(
         sequence_parallel=rows["sequence_parallel"].astype(bool),
         offload=columns["offload"].astype(bool),
         zero_bubble=columns["zero_bubble"].astype(bool),
+        recompute_share=columns["recompute_layers"] / np.ceil(_layers(job) / pp),
     )
     return LayoutGrid(layout, np.broadcast_to(valid, np.broadcast_shapes(valid.shape, dp.shape)))
 
@@ -142,27 +143,36 @@ def _schedule_rows(job: TrainingJob, devices: int, fixed: Overrides) -> NDArray[
     """Rows of (stages, virtual stages, ZeRO, recompute, offload, zero bubble, shard divisor)."""
     model = job.model
     if isinstance(model, SampleModel):
-        return np.array([(1, 1, z, 0, 0, 0, 1) for z in _choice(fixed.zero, [0, 1, 2, 3])], dtype=np.int64)
+        return np.array([(1, 1, z, 0, 0, 0, 1, 0) for z in _choice(fixed.zero, [0, 1, 2, 3])], dtype=np.int64)
     stages = _choice(fixed.pp, [p for p in _divisors(devices) if p <= model.layers and _even(model.layers, p)])
     zeros = _choice(fixed.zero, [0, 1, 2, 3])
-    if fixed.recompute is not None:
-        recomputes = [recompute_code(fixed.recompute)]
-    else:
-        recomputes = list(Recompute)
     adapters = job.method in (Method.LORA, Method.QLORA)
     rows = []
     for p in stages:
         per_stage = model.layers // p
         virtual = [1] if p == 1 or model.layers % p else [v for v in _divisors(per_stage) if v <= LARGEST_VIRTUAL]
-        for v, z, r in product(_choice(fixed.vpp, virtual), zeros, recomputes):
+        recomputes = _recomputes(-(-model.layers // p), fixed)
+        for v, z, (r, again) in product(_choice(fixed.vpp, virtual), zeros, recomputes):
             # ZeRO-2 would reduce gradients after every micro-batch of a pipeline: no stack offers it.
             if (v not in virtual) or (z == 2 and p > 1):
                 continue
             for offload in (0,) if adapters or z == 0 else (0, 1):
                 for bubble in (0, 1) if p > 1 and v == 1 else (0,):
                     for divisor in (1, 2, 4, 8) if z == 3 else (1,):
-                        rows.append((p, v, z, r, offload, bubble, divisor))
+                        rows.append((p, v, z, r, offload, bubble, divisor, again))
     return np.array(rows, dtype=np.int64).reshape(-1, len(SCHEDULE_AXES))
+
+
+def _recomputes(stage_layers: int, fixed: Overrides) -> list[tuple[int, int]]:
+    """Recompute modes with the layers BLOCK recomputes: up to seven evenly spaced numbers of a stage's layers."""
+    modes = list(Recompute) if fixed.recompute is None else [recompute_code(fixed.recompute)]
+    parts = sorted({stage_layers * eighth // 8 for eighth in range(1, 8)} - {0, stage_layers})
+    blocks = [(int(Recompute.BLOCK), layers) for layers in parts] if Recompute.BLOCK in modes else []
+    return [(int(mode), 0) for mode in modes if mode is not Recompute.BLOCK] + blocks
+
+
+def _layers(job: TrainingJob) -> int:
+    return 1 if isinstance(job.model, SampleModel) else job.model.layers
 
 
 def recompute_code(name: str) -> Recompute:

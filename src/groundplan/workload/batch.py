@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from groundplan.quantities import count_noun, format_count, format_number, parse, parse_whole
+from groundplan.quantities import count_noun, format_count, parse, parse_whole
 from groundplan.workload.job import Method
 from groundplan.workload.model import Model, SampleModel, TransformerModel
 from groundplan.workload.reading import Reading
@@ -15,7 +15,7 @@ ROUNDING = 0.05
 PRETRAIN_SEQUENCE = 4096  # Llama 2; Touvron et al. 2023, arXiv:2307.09288
 FINE_TUNE_SEQUENCE = 2048
 PRETRAIN_BATCH_TOKENS = ((1e9, 0.5e6), (5e9, 1e6), (5e10, 2e6), (math.inf, 3.2e6))
-"""Parameters up to which a pre-training batch of so many tokens is taken; Brown et al. 2020, table 2.1, arXiv:2005.14165."""
+"""Parameters up to which a pre-training batch has so many tokens; Brown et al. 2020, table 2.1, arXiv:2005.14165."""
 FINE_TUNE_BATCH = 64
 VISION_BATCH = 1024
 
@@ -86,8 +86,8 @@ def read_global_batch(value: object, sequence: int, model: Model, method: Method
             "global_batch",
             sequences,
             "sequences",
-            f"{format_count(tokens)} tokens taken as {sequences:,} sequences of {sequence:,} = {sequences * sequence:,} "
-            "tokens, so that they divide among devices (train.global_batch)",
+            f"{format_count(tokens)} tokens taken as {sequences:,} sequences of {sequence:,}, which is "
+            f"{sequences * sequence:,} tokens, so that they divide among devices (train.global_batch)",
         )
     return sequences
 
@@ -129,6 +129,6 @@ def _usual_batch(sequence: int, model: Model, method: Method, reading: Reading) 
         "global_batch",
         sequences,
         "sequences",
-        f"about {format_number(tokens / 1e6)} million tokens as GPT-3 models of this size, the brief does not say ({key})",
+        f"about {format_count(tokens)} tokens as GPT-3 models of this size, the brief does not say ({key})",
     )
     return sequences

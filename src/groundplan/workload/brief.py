@@ -138,8 +138,7 @@ def _model(value: str | dict[str, Any], base_folder: Path, catalog: Catalog, rea
     # A path in a brief starts from the brief's folder, whatever folder the command runs in.
     beside = base_folder / value
     is_path = value.endswith(".json") or (value.startswith(".") and beside.exists())
-    found = load_model(str(beside) if is_path else value, catalog)
-    return found
+    return load_model(str(beside) if is_path else value, catalog)
 
 
 def _lora(section: LoraSection | None, reading: Reading) -> Lora:

@@ -51,21 +51,22 @@ def load_model(name_or_path: str, catalog: ModelRows) -> Model:
     text = name_or_path.strip()
     if not text or "\0" in text or len(text) > MAX_NAME:
         raise InputError("the model is no name", "give a catalog name or a path to a config.json")
+    rows = catalog.models
     if not text.endswith(".json") and not text.startswith((".", "/", "~")):
-        identity = find_model(text, catalog)
+        identity = find_model(text, rows)
         if identity is not None:
-            return model_from_row(catalog.models[identity])
+            return model_from_row(rows[identity])
     is_path = text.endswith(".json") or text.startswith(("/", "./", "../", "~/"))
     if is_path or os.path.exists(text):  # not Path.exists: it raises for a name no file can have
         return _model_from_file(Path(text))
-    raise UnknownName("model", text.rsplit("/", 1)[-1], catalog.models)
+    raise UnknownName("model", text.rsplit("/", 1)[-1], rows)
 
 
-def find_model(name: str, catalog: ModelRows) -> str | None:
-    """Return the catalog id that `name` means, or None."""
-    if name in catalog.models:
+def find_model(name: str, rows: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Return the id of the row that `name` means, or None."""
+    if name in rows:
         return name
-    ids = _names(catalog)
+    ids = _names(rows)
     base = name.rsplit("/", 1)[-1].lower()
     if model_key(name) in ids:  # ViT-B/16
         return ids[model_key(name)]
@@ -187,15 +188,15 @@ def _model_from_file(path: Path, base_folder: Path = Path()) -> TransformerModel
     return transformer_from_config(config, identity[:80], name[:80])
 
 
-def _names(catalog: ModelRows) -> dict[str, str]:
+def _names(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Return every folded id, name and alias with the id it means; ids win over names, names over aliases."""
     found: dict[str, str] = {}
-    for row in catalog.models.values():
+    for row in rows.values():
         listed = row.get("aliases")
         aliases = [str(alias) for alias in listed] if isinstance(listed, list | tuple) else []
         bare = [alias.rsplit("/", 1)[-1] for alias in aliases]  # repositories, without their maker
         for name in (str(row.get("name") or ""), *aliases, *bare):
             found.setdefault(model_key(name), str(row["id"]))
-    found.update({model_key(identity): identity for identity in catalog.models})
+    found.update({model_key(identity): identity for identity in rows})
     found.pop("", None)
     return found

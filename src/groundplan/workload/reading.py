@@ -1,4 +1,4 @@
-"""What reading a brief shares: values with the place they stand at, names of the catalog, and what had to be assumed."""
+"""What reading a brief shares: values with the place they stand at, catalog names, and what had to be assumed."""
 
 from __future__ import annotations
 

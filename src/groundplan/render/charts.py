@@ -1,0 +1,128 @@
+"""Charts as SVG text, drawn by Altair. Optional: without the `charts` extra a report says how to get them."""
+
+from __future__ import annotations
+
+import math
+import re
+from importlib.util import find_spec
+from typing import Any
+
+from groundplan.errors import MissingExtra
+from groundplan.render.document import Chart, ChartKind
+
+WIDTH = 560
+BAR_STEP = 24
+HEIGHT = 260
+INK = "currentColor"  # the page's own text colour, light or dark
+FAINT = "#8886"
+BLUE = "#4c78a8"
+PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"))
+DURATIONS = ((2 * 86400.0, 86400.0, "days"), (2 * 3600.0, 3600.0, "hours"), (120.0, 60.0, "minutes"))
+SYMBOLS = {"bytes": "B", "s": "s"}
+
+
+def available() -> bool:
+    """Say whether the parts that draw charts are installed."""
+    return all(find_spec(name) is not None for name in ("altair", "vl_convert"))
+
+
+def svg(chart: Chart, name: str) -> str:
+    """Return a chart as an SVG element to stand in a page; `name` keeps its ids apart from other charts'.
+
+    Raises
+    ------
+    MissingExtra
+        When Altair or vl-convert is not installed.
+    """
+    try:
+        import altair
+        import vl_convert
+    except ImportError as error:
+        raise MissingExtra("charts in reports", "charts") from error
+    drawn = {ChartKind.SHARES: _shares, ChartKind.FRONT: _front, ChartKind.MONTHS: _months}[chart.kind](altair, chart)
+    styled = (
+        drawn.configure(background="transparent", font="system-ui, sans-serif")
+        .configure_view(stroke=None)
+        .configure_axis(
+            labelColor=INK, titleColor=INK, gridColor=FAINT, domainColor=FAINT, tickColor=FAINT, labelLimit=260
+        )
+        .configure_legend(labelColor=INK, titleColor=INK, labelLimit=260)
+    )
+    text: str = vl_convert.vegalite_to_svg(styled.to_json())
+    return _embedded(text, chart.title, name)
+
+
+def _embedded(text: str, title: str, name: str) -> str:
+    """Make the SVG part of a page: no XML names, ids of its own, as wide as the page allows, a name for readers."""
+    from html import escape
+
+    text = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", text)
+    text = re.sub(r'\bid="', f'id="{name}-', text).replace("url(#", f"url(#{name}-")
+    return text.replace("<svg ", f'<svg role="img" aria-label="{escape(title, quote=True)}" ', 1)
+
+
+def _shares(altair: Any, chart: Chart) -> Any:
+    largest = max(abs(float(point["value"])) for point in chart.points)
+    scale, unit = _scaled(largest, chart.unit)
+    points = [{"term": str(point["term"]), "value": float(point["value"]) / scale} for point in chart.points]
+    return (
+        altair.Chart(altair.Data(values=points))
+        .mark_bar(color=BLUE, cornerRadiusEnd=2)
+        .encode(
+            x=altair.X("value:Q", title=unit, axis=altair.Axis(tickCount=6)),
+            y=altair.Y("term:N", sort="-x", title=None, axis=altair.Axis(grid=False)),
+        )
+        .properties(width=WIDTH, height={"step": BAR_STEP})
+    )
+
+
+def _front(altair: Any, chart: Chart) -> Any:
+    scale, unit = _duration(max(float(point["run_s"]) for point in chart.points))
+    points = [{**point, "time": float(point["run_s"]) / scale} for point in chart.points]
+    base = altair.Chart(altair.Data(values=points))
+    x = altair.X("time:Q", title=f"run time ({unit})", scale=_span(altair, points, "time"))
+    y = altair.Y(
+        "cost_usd:Q", title="cost (USD)", scale=_span(altair, points, "cost_usd"), axis=altair.Axis(format="$,.3~s")
+    )
+    line = base.mark_line(color=FAINT, interpolate="step-after").encode(x=x, y=y)
+    dots = base.mark_point(filled=True, size=70).encode(
+        x=x, y=y, color=altair.Color("accelerator:N", title=None), tooltip=["design:N"]
+    )
+    return (line + dots).properties(width=WIDTH, height=HEIGHT)
+
+
+def _span(altair: Any, points: list[dict[str, Any]], key: str) -> Any:
+    """Return a scale from 0, or a logarithmic one where the values span more than a factor of twenty."""
+    values = [float(point[key]) for point in points]
+    wide = min(values) > 0 and max(values) / min(values) > 20.0
+    return altair.Scale(type="log") if wide else altair.Scale(zero=True)
+
+
+def _months(altair: Any, chart: Chart) -> Any:
+    points = [{**point, "month": int(point["month"])} for point in chart.points]
+    return (
+        altair.Chart(altair.Data(values=points))
+        .mark_bar()
+        .encode(
+            x=altair.X("month:O", title="month of 30 days", axis=altair.Axis(labelAngle=0)),
+            y=altair.Y("sum(value):Q", title="USD", axis=altair.Axis(format="$,.3~s", tickCount=6)),
+            color=altair.Color("term:N", title=None),
+        )
+        .properties(width=WIDTH, height=HEIGHT)
+    )
+
+
+def _scaled(largest: float, unit: str) -> tuple[float, str]:
+    """Return the factor and the name of the unit that makes the largest value readable."""
+    if unit == "USD" or not math.isfinite(largest) or largest <= 0.0:
+        return 1.0, unit
+    if unit == "s" and largest >= DURATIONS[-1][0]:
+        return _duration(largest)
+    scale, prefix = next(((scale, prefix) for scale, prefix in PREFIXES if largest >= scale), PREFIXES[-1])
+    if unit == "s":
+        scale, prefix = (scale, prefix) if scale < 1.0 else (1.0, "")
+    return scale, prefix + SYMBOLS.get(unit, unit)
+
+
+def _duration(largest_s: float) -> tuple[float, str]:
+    return next(((scale, unit) for limit, scale, unit in DURATIONS if largest_s >= limit), (1.0, "s"))
