@@ -167,7 +167,9 @@ PLAN: dict[str, Any] = {
             cost_usd=prediction(310_000.0),
             reason="$33,500 dearer",
         ),
-        design(provider="lambda", instance="gpu_8x_a100", price=None, cost_usd=None, cost_terms={}, reason="no price known"),
+        design(
+            provider="lambda", instance="gpu_8x_a100", price=None, cost_usd=None, cost_terms={}, reason="no price known"
+        ),
     ],
     "nearest_feasible": [],
     "pareto": [
@@ -226,7 +228,14 @@ INFEASIBLE: dict[str, Any] = copy.deepcopy(PLAN) | {
     "alternatives": [],
     "nearest_feasible": [
         design(
-            relaxed={"constraint": "deadline", "limit": 3 * DAY, "needed": 45 * DAY, "by": 15.0, "unit": "s", "also": []}
+            relaxed={
+                "constraint": "deadline",
+                "limit": 3 * DAY,
+                "needed": 45 * DAY,
+                "by": 15.0,
+                "unit": "s",
+                "also": [],
+            }
         ),
         design(
             relaxed={
@@ -241,9 +250,12 @@ INFEASIBLE: dict[str, Any] = copy.deepcopy(PLAN) | {
     ],
 }
 
-TRAIN = {"schema": "groundplan/train/1", "tool_version": "0.1.0", "catalog_version": "2026.11", "as_of": "2026-11-23"} | (
-    design() | {"assumptions": PLAN["assumptions"], "warnings": PLAN["warnings"]}
-)
+TRAIN = {
+    "schema": "groundplan/train/1",
+    "tool_version": "0.1.0",
+    "catalog_version": "2026.11",
+    "as_of": "2026-11-23",
+} | (design() | {"assumptions": PLAN["assumptions"], "warnings": PLAN["warnings"]})
 
 MEMORY: dict[str, Any] = {
     "schema": "groundplan/memory/1",

@@ -17,6 +17,7 @@ from groundplan.workload.batch import friendly_sequences
 from groundplan.workload.brief import read_brief, read_brief_text
 from groundplan.workload.job import Brief, Method, Objective, TrainingJob
 from groundplan.workload.model import TransformerModel
+from groundplan.workload.schema import BriefSections, Section
 from workload.brief_catalog import small_catalog
 
 DAY = date(2026, 1, 31)
@@ -206,3 +207,11 @@ def test_a_batch_that_divides_exactly_is_taken_exactly() -> None:
 def test_errors_are_input_errors_when_a_batch_is_below_one_sequence() -> None:
     with pytest.raises(InputError, match="less than one sequence"):
         read("train: {model: llama-3.1-8b, tokens: 1T, sequence_length: 8192, global_batch: 4k tokens}")
+
+
+def test_every_key_is_documented() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "brief.md").read_text(encoding="utf-8")
+    sections = [section for section in Section.__subclasses__() if section is not BriefSections]
+    missing = {name for section in sections for name in section.model_fields if f"`{name}`" not in text}
+    assert missing == set()
+    assert all(f"## {name}" in text for name in BriefSections.model_fields)

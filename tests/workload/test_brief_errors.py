@@ -77,7 +77,7 @@ def complaint(text: str, *sets: str) -> InputError:
         (GOOD + "goal: {max_accelerators: 0}", "is too small", "1 or more"),
         (GOOD + "candidates: {purchase: spott}", "unknown 'spott'", "did you mean spot?"),
         (GOOD + "candidates: {providers: [awss]}", "candidates.providers (line 2): unknown 'awss'", "aws"),
-        (GOOD + "candidates: {regions: us-east1}", "unknown 'us-east1'", "us_east_1"),
+        (GOOD + "candidates: {regions: us-east1}", "unknown 'us-east1'", "us-east-1"),
         (GOOD + "overrides: {pue: 0.9}", "overrides.pue (line 2)", "1.2"),
         (GOOD + "overrides: {layout: {zero: 4}}", "no ZeRO stage 4", "0, 1, 2 or 3"),
         (GOOD + "overrides: {layout: {recompute: some}}", "unknown 'some'", "selective"),

@@ -160,7 +160,7 @@ class Stack(Row):
 
 @dataclass(frozen=True, slots=True)
 class Architecture(Row):
-    """An accelerator architecture: what training loops reach of its best measured rates. Shares of the sustained rate."""
+    """An accelerator architecture: what training loops reach of its best measured rates, as shares of them."""
 
     matmul_share: float  # matmuls inside a training loop, against the best matmul alone
     flash_forward_share: float  # flash attention at long sequences

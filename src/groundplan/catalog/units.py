@@ -32,13 +32,14 @@ BASE_UNITS: Mapping[str, Dimension] = {
     "bytes/s/TiB": Dimension(
         "a rate for each TiB",
         "125 MB/s/TiB",
-        {"": 1.0, "B/s/TiB": 1.0, "bytes/s/TiB": 1.0, "MB/s/TiB": 1e6, "GB/s/TiB": 1e9},
+        {"": 1.0, "B/s/TiB": 1.0, "bytes/s/TiB": 1.0, "MB/s/TiB": 1e6, "MiB/s/TiB": 2.0**20, "GB/s/TiB": 1e9},
     ),
     "USD/kWh": Dimension("a price of electricity", "0.08 USD/kWh", {"": 1.0, "USD/kWh": 1.0, "USD/MWh": 1e-3}),
     "USD/GB-month": Dimension(
         "a price of storage",
         "0.023 USD/GB-month",
-        {"": 1.0, "USD/GB-month": 1.0, "USD/GiB-month": 1e9 / 2**30, "USD/TB-month": 1e-3, "USD/TiB-month": 1e9 / 2**40},
+        {"": 1.0, "USD/GB-month": 1.0, "USD/TB-month": 1e-3}
+        | {"USD/GiB-month": 1e9 / 2**30, "USD/TiB-month": 1e9 / 2**40},
     ),
 }
 """Base unit of an attribute -> the units its values may be written in."""

@@ -120,11 +120,11 @@ def _plain(node: yaml.Node, path: Path) -> Any:
 
     loader = yaml.SafeLoader("")
     try:
-        return loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+        return loader.construct_object(node, deep=True)
     except (yaml.YAMLError, RecursionError, ValueError):
         raise InputError(f"{_place(path, node)}: no plain value", "write text or a number") from None
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
 
 
 def _row(kind: str, identity: str, node: yaml.Node, path: Path) -> UserRow:
@@ -186,8 +186,8 @@ def _base_value(attribute: Attribute, value: Any, where: str) -> float | str | N
         raise InputError(f"{where}: {attribute.name} is {value!r}", "write yes or no")
     number = None if isinstance(value, bool) else read_quantity(str(value), attribute.unit)
     if number is None or number < 0:
-        dimension = BASE_UNITS[attribute.unit]
-        raise InputError(f"{where}: {attribute.name} {value!r} is not {dimension.noun}", f"write e.g. {dimension.example}")
+        unit = BASE_UNITS[attribute.unit]
+        raise InputError(f"{where}: {attribute.name} {value!r} is not {unit.noun}", f"write e.g. {unit.example}")
     if attribute.type == "integer" and number != int(number):
         raise InputError(f"{where}: {attribute.name} {value!r} is not whole", "write a whole number")
     return number

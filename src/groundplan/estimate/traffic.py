@@ -120,7 +120,7 @@ def state_traffic(
     replicas = layout.dp * layout.cp
     parts = (
         (parameters.dense, replicas, layout.tp, layout.shard),
-        (parameters.experts, replicas // layout.ep, layout.tp * layout.ep, np.maximum(layout.shard // layout.ep, 1)),
+        (parameters.experts, np.maximum(replicas // layout.ep, 1), layout.tp * layout.ep, np.maximum(layout.shard // layout.ep, 1)),
     )
     reduce_bytes: Floats = 0.0
     reduce_time: Floats = 0.0
@@ -131,7 +131,7 @@ def state_traffic(
             continue
         inside = ranks_inside(group, stride, rates.domain)
         shard_inside = ranks_inside(shard, stride, rates.domain)
-        copies = group // shard
+        copies = np.maximum(group // shard, 1)
         copies_inside = ranks_inside(copies, stride * shard, rates.domain)
         payload = owned * reduce_width
         whole = all_reduce_s(payload, group, inside, *links)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from groundplan.estimate.results import DesignResult, Relaxed
 from groundplan.evidence import Result
 from groundplan.quantities import format_count, format_seconds, format_usd
-from groundplan.workload.job import Brief, Goal, Objective
+from groundplan.workload.job import Goal, Objective
 
 INFINITE = float("inf")
 
@@ -98,24 +99,33 @@ def pareto_front(designs: Sequence[DesignResult]) -> list[DesignResult]:
     return front
 
 
-def nearest(designs: Sequence[DesignResult], limits: Sequence[Limit], brief: Brief) -> list[tuple[DesignResult, Relaxed]]:
+def nearest(
+    designs: Sequence[DesignResult], limits: Sequence[Limit], objective: Objective
+) -> list[tuple[DesignResult, Relaxed]]:
     """Return, for each limit, the best design that misses only that one; then those that miss it least.
 
-    Where giving up one limit is not enough, the design that misses the others least is returned and they are named.
+    Where giving up one limit is not enough, the design that misses them all least is returned, and they are named.
     """
     found: list[tuple[DesignResult, Relaxed]] = []
     for limit in limits:
         others = [other for other in limits if other is not limit]
         keeping = feasible(designs, others)
-        pool = keeping or designs
-        if not pool:
+        if keeping:
+            best = min(keeping, key=lambda d: (limit.excess(d), objective_of(d, objective), d.instance))
+        elif designs:
+            best = min(designs, key=lambda d: (_missed(d, limits), objective_of(d, objective), d.instance))
+        else:
             continue
-        best = min(pool, key=lambda d: (sum(max(0.0, o.excess(d) - 1.0) for o in others), limit.excess(d), _cost(d)))
         missed = tuple(other.text(other.of(best)) for other in others if other.excess(best) > 1.0)
         needed = limit.of(best)
         found.append((best, Relaxed(limit.constraint, limit.bound, needed, needed / limit.bound, limit.unit, missed)))
     # Answers that relax one limit only come first.
     return sorted(found, key=lambda pair: (len(pair[1].also), pair[1].by))
+
+
+def _missed(design: DesignResult, limits: Sequence[Limit]) -> float:
+    """Distance from feasible: the product of what each missed limit is missed by, as a logarithm."""
+    return sum(math.log(max(1.0, min(limit.excess(design), 1e300))) for limit in limits)
 
 
 def _shown(unit: str, value: float) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from groundplan.catalog.catalog import Catalog
 from groundplan.estimate.results import DesignResult, Relaxed
 from groundplan.plan.answer import Binding, Limit, feasible, limits_of, nearest, objective_of, pareto_front, ranked
+from groundplan.plan.offers import LARGEST_CLUSTER, ladder
 from groundplan.plan.search import Found, MemoryShortfall, Rejected, reassess, search
 from groundplan.quantities import format_bytes, format_count, format_seconds, format_usd
 from groundplan.workload.job import Brief, Objective
@@ -72,7 +73,7 @@ def _infeasible(brief: Brief, catalog: Catalog, found: Found, limits: Sequence[L
     wider = found
     if brief.goal.max_accelerators is not None:
         # What more accelerators would do: the same brief without that limit.
-        wider = search(brief, catalog, None)
+        wider = search(_more(brief, found, limits), catalog, None)
     pairs = _relaxations(brief, catalog, found, wider, limits)
     answers = tuple(
         replace(design, relaxed=relaxed, reason=_relaxed_text(relaxed)) for design, relaxed in pairs
@@ -90,16 +91,25 @@ def _infeasible(brief: Brief, catalog: Catalog, found: Found, limits: Sequence[L
     )
 
 
+def _more(brief: Brief, found: Found, limits: Sequence[Limit]) -> Brief:
+    """Ask for the numbers of accelerators that would keep the deadline if the run scaled perfectly, and a little more."""
+    deadline = next((limit for limit in limits if limit.constraint == "deadline"), None)
+    allowed = brief.goal.max_accelerators or 1
+    needed = allowed * (min(deadline.excess(d) * d.accelerators for d in found.designs) / allowed if deadline else 2.0)
+    counts = tuple(sorted({c for c in ladder(LARGEST_CLUSTER) if max(allowed + 1, needed) <= c <= 3.0 * max(allowed, needed)}))
+    return replace(brief, candidates=replace(brief.candidates, counts=counts[:3]))
+
+
 def _relaxations(
     brief: Brief, catalog: Catalog, found: Found, wider: Found, limits: Sequence[Limit]
 ) -> list[tuple[DesignResult, Relaxed]]:
     """Give up one limit at a time: deadline and budget on what was searched, the number on what is wider, the tokens."""
+    objective = brief.goal.minimize
     pairs = []
-    for design, relaxed in nearest(wider.designs, limits, brief):
+    for design, relaxed in nearest(wider.designs, limits, objective):
         if relaxed.constraint == "max_accelerators":
             pairs.append((design, relaxed))
-    inside = [d for d in found.designs]
-    pairs += [pair for pair in nearest(inside, limits, brief) if pair[1].constraint != "max_accelerators"]
+    pairs += [pair for pair in nearest(found.designs, limits, objective) if pair[1].constraint != "max_accelerators"]
     fewer = _fewer_tokens(brief, catalog, found, limits)
     if fewer is not None:
         pairs.append(fewer)

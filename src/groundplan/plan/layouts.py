@@ -83,9 +83,9 @@ def fastest_layouts(workshop: Workshop, fixed: Overrides, keep: int = 3) -> Fast
         candidates += grid.count
         smallest = int(np.argmin(peak))
         if peak.flat[smallest] < least:
-            least, least_layout = float(peak.flat[smallest]), grid.at(*np.unravel_index(smallest, shape))
+            least, least_layout = float(peak.flat[smallest]), grid.at(smallest)
         fits = peak <= capacity
-        rows = np.flatnonzero(fits.any(axis=1))
+        rows = np.flatnonzero(fits.any(axis=(1, 2)))
         if not len(rows):
             continue
         fitting += int(np.count_nonzero(fits))
@@ -96,7 +96,7 @@ def fastest_layouts(workshop: Workshop, fixed: Overrides, keep: int = 3) -> Fast
             value = float(seconds.flat[flat])
             if not np.isfinite(value):
                 break
-            entry = (-value, -next(order), grid.at(*np.unravel_index(flat, fits.shape)))
+            entry = (-value, -next(order), grid.at(flat))
             if len(heap) < keep:
                 heapq.heappush(heap, entry)
             elif entry > heap[0]:

@@ -76,10 +76,17 @@ def node_counts(host: Host, brief: Brief, limit: int | None) -> list[int]:
     most = min(limit or LARGEST_CLUSTER, LARGEST_CLUSTER) // per_host
     if _is_torus(host):
         most = min(most, host.scaleup_domain // per_host)
-    ladder = sorted({n for k in range(15) for n in (1 << k, 3 << k) if n <= most})
-    if most and most not in ladder:
-        ladder.append(most)
-    return ladder
+    counts = ladder(most)
+    return counts if not most or most in counts else [*counts, most]
+
+
+def ladder(most: int) -> list[int]:
+    """Return the powers of two and three times them, up to `most`.
+
+    >>> ladder(20)
+    [1, 2, 3, 4, 6, 8, 12, 16]
+    """
+    return sorted({n for k in range(16) for n in (1 << k, 3 << k) if n <= most})
 
 
 def _is_torus(host: Host) -> bool:

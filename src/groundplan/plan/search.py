@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from groundplan.catalog.catalog import Catalog
@@ -11,6 +11,7 @@ from groundplan.catalog.rows import Host, Precision, Price
 from groundplan.design.cluster import Cluster, Setting
 from groundplan.design.layout import Layout
 from groundplan.errors import GroundplanError
+from groundplan.estimate.flops import model_flops_per_token
 from groundplan.estimate.rates import resolve_rates
 from groundplan.estimate.results import DesignResult
 from groundplan.estimate.training import Circumstances, Sized, assess
@@ -82,6 +83,7 @@ def search(brief: Brief, catalog: Catalog, limit: int | None) -> Found:
         if not counts:
             rejected.append(Rejected(host.id, f"its {host.accelerators} accelerators do not fit the number asked for"))
             continue
+        counts = _in_time(host, counts, brief, catalog, rejected)
         for cluster in clusters(host, catalog, counts, brief.candidates.fabric):
             for workshop in _workshops(brief, catalog, cluster, rejected):
                 fastest = _shared(known, workshop, brief)
@@ -109,6 +111,9 @@ def workshop_for(brief: Brief, catalog: Catalog, cluster: Cluster, precision: Pr
     """Resolve the rates, optimizer and stack of one cluster and precision."""
     job = brief.job
     stack = catalog.stack(job.stack) if job.stack else catalog.default_stack(cluster.accelerator)
+    if job.stack is None and cluster.accelerators == 1:
+        # On one device nothing is reduced: gradients stay in the width of the precision.
+        stack = replace(stack, gradient_bytes=None)
     flash = stack.flash_attention if job.flash_attention is None else job.flash_attention
     setting = Setting(cluster, catalog.architecture_of(cluster.accelerator), precision, stack, flash)
     rates = resolve_rates(setting, catalog.accelerators.values())
@@ -174,6 +179,23 @@ def _shared(known: dict[tuple[object, ...], Fastest], workshop: Workshop, brief:
     return known[key]
 
 
+def _in_time(host: Host, counts: list[int], brief: Brief, catalog: Catalog, rejected: list[Rejected]) -> list[int]:
+    """Drop the numbers of hosts that miss the deadline even if nothing but matrix products took time.
+
+    The largest number is kept: it shows by how much the deadline is missed.
+    """
+    peak = _best_peak(host, brief, catalog)
+    if brief.goal.deadline_s is None or peak is None:
+        return counts
+    work = model_flops_per_token(brief.job.model, brief.job.sequence) * brief.job.tokens
+    least = work / (peak * brief.goal.deadline_s * host.accelerators)
+    kept = [count for count in counts if count >= least] or counts[-1:]
+    if len(kept) < len(counts):
+        slow = kept[0] * host.accelerators
+        rejected.append(Rejected(host.id, f"fewer than {slow} miss the deadline even at the peak rate"))
+    return kept
+
+
 SHORTLIST = 12
 """Hosts searched at most when the brief leaves the choice open, those with the best bounds."""
 
@@ -196,14 +218,21 @@ def _worth_searching(
     return [host for host in hosts if host.id in kept]
 
 
+def _best_peak(host: Host, brief: Brief, catalog: Catalog) -> float | None:
+    """Dense peak of the best precision allowed; None where none is known."""
+    flops = catalog.accelerators[host.accelerator].flops
+    names = brief.job.precisions or UNSTATED_PRECISIONS
+    peaks = [flops[kind] for name in names if (kind := catalog.precision(name).gemm) in flops]
+    if not peaks:
+        return None
+    return max(peaks) if brief.job.precisions else peaks[0]
+
+
 def _bound(host: Host, brief: Brief, catalog: Catalog) -> float:
     """Objective per unit of work at the accelerator's best rate: dollars, seconds or joules per FLOP."""
-    accelerator = catalog.accelerators[host.accelerator]
-    names = brief.job.precisions or UNSTATED_PRECISIONS
-    peaks = [accelerator.flops[k] for name in names if (k := catalog.precision(name).gemm) in accelerator.flops]
-    if not peaks or accelerator.memory_bytes is None or accelerator.memory_bytes_per_s is None:
+    accelerator, rate = catalog.accelerators[host.accelerator], _best_peak(host, brief, catalog)
+    if rate is None or accelerator.memory_bytes is None or accelerator.memory_bytes_per_s is None:
         return float("inf")
-    rate = max(peaks) if brief.job.precisions else peaks[0]
     if brief.goal.minimize is Objective.COST:
         prices = [t.price.usd_per_hour for t in tariffs(host, brief, catalog) if t.price is not None]
         return min(prices) / host.accelerators / rate if prices else float("inf")

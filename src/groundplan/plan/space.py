@@ -1,8 +1,9 @@
-"""Every layout of one job on a number of devices, as a grid of two broadcasting axes.
+"""Every layout of one job on a number of devices, as a grid of three broadcasting axes.
 
-The kernel times of a layer depend on a few choices only (tensor, context and expert parallel sizes, micro-batch,
-sequence parallelism): these lie on axis 0. How layers and states are spread (stages, ZeRO, recomputation, offload,
-schedule) lies on axis 1. A law of the first is computed once per row, not once per layout.
+Axis 0 holds how the model is cut (tensor, context, expert and pipeline parallel sizes, micro-batch, schedule), axis 1
+how states are kept (ZeRO stage, shard group, offload), axis 2 what is computed again. A law that reads one of them
+only is evaluated once per entry of that axis, not once per layout: kernel times need axis 0 alone, a million layouts
+are a few thousand of them.
 """
 
 from __future__ import annotations
@@ -23,19 +24,25 @@ UNEVEN_STAGES = 1.15
 """Stages may hold unequal numbers of layers as long as the fullest holds at most 15 % more than the mean."""
 CHUNK = 32_768
 """Layouts computed at a time: a few hundred kB an array, so that a chunk stays in the processor's cache."""
-
 LARGEST_MICRO_BATCH = 512
 """Sequences (or samples) of the largest micro-batch tried."""
 LARGEST_VIRTUAL = 12
 """Virtual stages per device tried at most."""
+SHARD_DIVISORS = (1, 2, 4, 8)
+"""Hybrid sharding: states are sharded over all replicas, or over a half, quarter or eighth of them."""
+PARTS = 8
+"""A stage's layers are recomputed in steps of an eighth."""
 
-SHAPE_AXES = ("tp", "cp", "ep", "micro_batch", "sequence_parallel")
-SCHEDULE_AXES = ("pp", "vpp", "zero", "recompute", "offload", "zero_bubble", "shard_divisor", "recompute_layers")
+CUT_AXIS = ("tp", "cp", "ep", "micro_batch", "sequence_parallel", "pp", "vpp", "zero_bubble")
+STATE_AXIS = ("zero", "shard_divisor", "offload")
+AGAIN_AXIS = ("recompute", "part")
+
+Grid = dict[str, NDArray[np.int64]]
 
 
 @dataclass(frozen=True, slots=True)
 class LayoutGrid:
-    """A grid of layouts and which of its cells are possible. Arrays broadcast to ``shape``."""
+    """A grid of layouts and which of its cells are possible. Arrays broadcast to ``valid.shape``."""
 
     layout: Layout
     valid: NDArray[np.bool_]
@@ -46,7 +53,7 @@ class LayoutGrid:
         return int(np.count_nonzero(self.valid))
 
     def rows(self, rows: NDArray[np.intp]) -> LayoutGrid:
-        """Return the grid with only the given rows."""
+        """Return the grid with only the given entries of axis 0."""
         height = self.valid.shape[0]
 
         def kept(values: object) -> object:
@@ -56,11 +63,12 @@ class LayoutGrid:
             Layout(**{f.name: kept(getattr(self.layout, f.name)) for f in fields(Layout)}), self.valid[rows]
         )
 
-    def at(self, row: int, column: int) -> Layout:
-        """Return one cell as a layout of plain ints and bools."""
+    def at(self, flat: int) -> Layout:
+        """Return one cell, by its flat index, as a layout of plain numbers."""
         shape = self.valid.shape
-        values = {f.name: np.broadcast_to(getattr(self.layout, f.name), shape)[row, column].item() for f in fields(Layout)}
-        return Layout(**values)
+        return Layout(
+            **{f.name: np.broadcast_to(getattr(self.layout, f.name), shape).flat[flat].item() for f in fields(Layout)}
+        )
 
 
 def layout_grids(job: TrainingJob, devices: int, domain: int, fixed: Overrides) -> Iterator[LayoutGrid]:
@@ -68,107 +76,118 @@ def layout_grids(job: TrainingJob, devices: int, domain: int, fixed: Overrides) 
 
     A layout is possible when its sizes divide what they split: heads, experts, virtual stages, devices, batch.
     """
-    shapes = _shape_rows(job, devices, domain, fixed)
-    schedules = _schedule_rows(job, devices, fixed)
-    if not len(shapes) or not len(schedules):
-        return
-    columns = {name: schedules[:, i][None, :] for i, name in enumerate(SCHEDULE_AXES)}
-    rows_at_once = max(1, CHUNK // len(schedules))
-    for start in range(0, len(shapes), rows_at_once):
-        part = shapes[start : start + rows_at_once]
-        rows = {name: part[:, i][:, None] for i, name in enumerate(SHAPE_AXES)}
-        grid = _grid(job, devices, rows, columns, fixed)
+    cuts = _cuts(job, devices, domain, fixed)
+    states = _columns(_states(job, fixed), STATE_AXIS, (1, -1, 1))
+    again = _columns(_again(job, fixed), AGAIN_AXIS, (1, 1, -1))
+    at_once = max(1, CHUNK // (states["zero"].size * again["recompute"].size))
+    for start in range(0, len(cuts), at_once):
+        grid = _grid(job, devices, _columns(cuts[start : start + at_once], CUT_AXIS, (-1, 1, 1)), states, again)
         if grid.count:
             yield grid
 
 
-def _grid(
-    job: TrainingJob,
-    devices: int,
-    rows: dict[str, NDArray[np.int64]],
-    columns: dict[str, NDArray[np.int64]],
-    fixed: Overrides,
-) -> LayoutGrid:
-    tp, cp, ep, micro_batch = rows["tp"], rows["cp"], rows["ep"], rows["micro_batch"]
-    pp, vpp, zero = columns["pp"], columns["vpp"], columns["zero"]
-    replica = tp * pp * cp
-    dp = np.maximum(devices // replica, 1)
-    shard = np.where(zero >= 1, np.maximum(dp * cp // columns["shard_divisor"], 1), 1)
-    micro_batches = np.maximum(job.global_batch // (dp * micro_batch), 1)
-    valid = (dp * replica == devices) & (micro_batches * dp * micro_batch == job.global_batch)
-    valid &= (dp * cp) % ep == 0
-    valid &= (zero == 0) | (shard % ep == 0)
-    valid &= (dp * cp) % columns["shard_divisor"] == 0
-    valid &= (zero == 0) | (shard > 1)
-    # An interleaved schedule wants whole rounds of micro-batches; a pipeline with fewer than its stages idles most.
-    valid &= (vpp == 1) | (micro_batches % pp == 0)
-    valid &= (pp == 1) | (micro_batches >= pp)
-    if fixed.dp is not None:
-        valid &= dp == fixed.dp
+def _columns(rows: NDArray[np.int64], names: Sequence[str], shape: tuple[int, int, int]) -> Grid:
+    return {name: np.ascontiguousarray(rows[:, i]).reshape(shape) for i, name in enumerate(names)}
+
+
+def _grid(job: TrainingJob, devices: int, cut: Grid, state: Grid, again: Grid) -> LayoutGrid:
+    pp, ep, zero = cut["pp"], cut["ep"], state["zero"]
+    dp = devices // (cut["tp"] * pp * cut["cp"])
+    replicas = dp * cut["cp"]
+    shard = np.where(zero >= 1, np.maximum(replicas // state["shard_divisor"], 1), 1)
+    # ZeRO-2 would reduce gradients after every micro-batch of a pipeline: no stack offers it.
+    possible = ((zero == 0) | (shard > 1)) & ((zero != 2) | (pp == 1)) & (replicas % state["shard_divisor"] == 0)
+    possible &= (zero == 0) | (shard % ep == 0)
+    stage_layers = -(-_layers(job) // pp)
+    layers = stage_layers * again["part"] // PARTS
+    distinct = (again["part"] == 0) | (layers > stage_layers * (again["part"] - 1) // PARTS)
     layout = Layout(
-        tp=tp, pp=pp, vpp=vpp, cp=cp, ep=ep, dp=dp, zero=zero, shard=shard, micro_batch=micro_batch,
-        recompute=columns["recompute"],
-        sequence_parallel=rows["sequence_parallel"].astype(bool),
-        offload=columns["offload"].astype(bool),
-        zero_bubble=columns["zero_bubble"].astype(bool),
-        recompute_share=columns["recompute_layers"] / np.ceil(_layers(job) / pp),
+        tp=cut["tp"],
+        pp=pp,
+        vpp=cut["vpp"],
+        cp=cut["cp"],
+        ep=ep,
+        dp=dp,
+        zero=zero,
+        shard=shard,
+        micro_batch=cut["micro_batch"],
+        recompute=again["recompute"],
+        sequence_parallel=cut["sequence_parallel"].astype(bool),
+        offload=state["offload"].astype(bool),
+        zero_bubble=cut["zero_bubble"].astype(bool),
+        recompute_share=layers / stage_layers,
     )
-    return LayoutGrid(layout, np.broadcast_to(valid, np.broadcast_shapes(valid.shape, dp.shape)))
+    return LayoutGrid(layout, possible & distinct)
 
 
-def _shape_rows(job: TrainingJob, devices: int, domain: int, fixed: Overrides) -> NDArray[np.int64]:
-    """Rows of (tp, cp, ep, micro-batch, sequence parallel)."""
+def _cuts(job: TrainingJob, devices: int, domain: int, fixed: Overrides) -> NDArray[np.int64]:
+    """Possible entries of axis 0, those alone that divide the devices and the batch."""
     batches = _choice(fixed.micro_batch, _powers(min(job.global_batch, LARGEST_MICRO_BATCH)))
     model = job.model
     if isinstance(model, SampleModel):
-        return np.array([(1, 1, 1, b, 0) for b in batches], dtype=np.int64)
-    heads = model.attention.heads
+        rows = np.array([(1, 1, 1, b, 0, 1, 1, 0) for b in batches], dtype=np.int64)
+        return rows[_divides(job, devices, rows, fixed)]
     widest = max(8, min(domain, 64))
-    tps = _choice(fixed.tp, [t for t in _powers(min(devices, widest)) if heads % t == 0])
+    tps = _choice(fixed.tp, [t for t in _powers(min(devices, widest)) if model.attention.heads % t == 0])
     cps = _choice(fixed.cp, [c for c in _powers(min(devices, 64)) if c == 1 or job.sequence // c >= 2048])
-    if model.experts is None:
-        eps: Sequence[int] = _choice(fixed.ep, [1])
-    else:
-        eps = _choice(fixed.ep, [e for e in _powers(min(devices, model.experts.count)) if model.experts.count % e == 0])
-    rows = [
-        (t, c, e, b, sp)
+    experts = model.experts.count if model.experts else 1
+    eps = _choice(fixed.ep, [e for e in _powers(min(devices, experts)) if experts % e == 0])
+    stages = _stages(model.layers, devices, fixed)
+    cut = [
+        (t, c, e, b, sp, p, v, z)
         for t, c, e, b in product(tps, cps, eps, batches)
-        if t * c <= devices
+        for p, v, z in stages
+        if devices % (t * c * p) == 0
         for sp in ((0, 1) if t > 1 else (0,))
     ]
-    return np.array(rows, dtype=np.int64).reshape(-1, len(SHAPE_AXES))
+    rows = np.array(cut, dtype=np.int64).reshape(-1, len(CUT_AXIS))
+    return rows[_divides(job, devices, rows, fixed)]
 
 
-def _schedule_rows(job: TrainingJob, devices: int, fixed: Overrides) -> NDArray[np.int64]:
-    """Rows of (stages, virtual stages, ZeRO, recompute, offload, zero bubble, shard divisor)."""
-    model = job.model
-    if isinstance(model, SampleModel):
-        return np.array([(1, 1, z, 0, 0, 0, 1, 0) for z in _choice(fixed.zero, [0, 1, 2, 3])], dtype=np.int64)
-    stages = _choice(fixed.pp, [p for p in _divisors(devices) if p <= model.layers and _even(model.layers, p)])
-    zeros = _choice(fixed.zero, [0, 1, 2, 3])
-    adapters = job.method in (Method.LORA, Method.QLORA)
-    rows = []
-    for p in stages:
-        per_stage = model.layers // p
-        virtual = [1] if p == 1 or model.layers % p else [v for v in _divisors(per_stage) if v <= LARGEST_VIRTUAL]
-        recomputes = _recomputes(-(-model.layers // p), fixed)
-        for v, z, (r, again) in product(_choice(fixed.vpp, virtual), zeros, recomputes):
-            # ZeRO-2 would reduce gradients after every micro-batch of a pipeline: no stack offers it.
-            if (v not in virtual) or (z == 2 and p > 1):
-                continue
-            for offload in (0,) if adapters or z == 0 else (0, 1):
-                for bubble in (0, 1) if p > 1 and v == 1 else (0,):
-                    for divisor in (1, 2, 4, 8) if z == 3 else (1,):
-                        rows.append((p, v, z, r, offload, bubble, divisor, again))
-    return np.array(rows, dtype=np.int64).reshape(-1, len(SCHEDULE_AXES))
+def _divides(job: TrainingJob, devices: int, rows: NDArray[np.int64], fixed: Overrides) -> NDArray[np.bool_]:
+    """Say which entries of axis 0 split the devices, the experts and the batch evenly."""
+    tp, cp, ep, micro_batch, _, pp, vpp, _ = rows.T
+    dp = devices // (tp * cp * pp)
+    micro_batches = job.global_batch // (dp * micro_batch)
+    valid = (dp * tp * cp * pp == devices) & (micro_batches * dp * micro_batch == job.global_batch)
+    valid &= (dp * cp) % ep == 0
+    # An interleaved schedule wants whole rounds of micro-batches; a pipeline with fewer than its stages idles most.
+    valid &= (vpp == 1) | (micro_batches % pp == 0)
+    valid &= (pp == 1) | (micro_batches >= pp)
+    return valid if fixed.dp is None else valid & (dp == fixed.dp)
 
 
-def _recomputes(stage_layers: int, fixed: Overrides) -> list[tuple[int, int]]:
-    """Recompute modes with the layers BLOCK recomputes: up to seven evenly spaced numbers of a stage's layers."""
+def _stages(layers: int, devices: int, fixed: Overrides) -> list[tuple[int, int, int]]:
+    """Stages, virtual stages per device, and whether the schedule is zero-bubble."""
+    found = []
+    for p in _choice(fixed.pp, [p for p in _divisors(devices) if p <= layers and _even(layers, p)]):
+        virtual = [1] if p == 1 or layers % p else [v for v in _divisors(layers // p) if v <= LARGEST_VIRTUAL]
+        for v in virtual if fixed.vpp is None else [v for v in virtual if v == fixed.vpp]:
+            found += [(p, v, z) for z in ((0, 1) if p > 1 and v == 1 else (0,))]
+    return found
+
+
+def _states(job: TrainingJob, fixed: Overrides) -> NDArray[np.int64]:
+    """Entries of axis 1. Adapters are too small to shard in groups or to offload."""
+    adapters = job.method in (Method.LORA, Method.QLORA) or isinstance(job.model, SampleModel)
+    rows = [
+        (z, d, offload)
+        for z in _choice(fixed.zero, [0, 1, 2, 3])
+        for d in (SHARD_DIVISORS if z in (1, 3) and not adapters else (1,))
+        for offload in ((0,) if adapters else (0, 1))
+    ]
+    return np.array(rows, dtype=np.int64)
+
+
+def _again(job: TrainingJob, fixed: Overrides) -> NDArray[np.int64]:
+    """Entries of axis 2: recompute modes, and for BLOCK the eighths of a stage's layers."""
+    if isinstance(job.model, SampleModel):
+        return np.array([(int(Recompute.NONE), 0)], dtype=np.int64)
     modes = list(Recompute) if fixed.recompute is None else [recompute_code(fixed.recompute)]
-    parts = sorted({stage_layers * eighth // 8 for eighth in range(1, 8)} - {0, stage_layers})
-    blocks = [(int(Recompute.BLOCK), layers) for layers in parts] if Recompute.BLOCK in modes else []
-    return [(int(mode), 0) for mode in modes if mode is not Recompute.BLOCK] + blocks
+    rows = [(int(mode), 0) for mode in modes if mode is not Recompute.BLOCK]
+    if Recompute.BLOCK in modes:
+        rows += [(int(Recompute.BLOCK), part) for part in range(1, PARTS)]
+    return np.array(rows, dtype=np.int64)
 
 
 def _layers(job: TrainingJob) -> int:

@@ -1,8 +1,8 @@
 """One result, many forms: a view turns the JSON contract into a document, a writer turns a document into text.
 
-    >>> from groundplan.render import render
-    >>> print(render({"schema": "groundplan/diff/1", "rows": []}, "table").splitlines()[0])
-    No differences
+>>> from groundplan.render import render
+>>> print(render({"schema": "groundplan/diff/1", "rows": []}, "table").splitlines()[0])
+No differences
 """
 
 from __future__ import annotations

@@ -44,6 +44,16 @@ _BY_UNIT: dict[str, Format] = {
     "FLOP": lambda flops: quantities.format_si(flops, "FLOP"),
     "FLOP/s": lambda rate: quantities.format_si(rate, "FLOP/s"),
 }
+_UNIT_ENDINGS = (
+    ("_bytes_per_s", " rate"),
+    ("_bits_per_s", " rate"),
+    ("_bytes", ""),
+    ("_usd", ""),
+    ("_kg", ""),
+    ("_s", ""),
+    ("_w", ""),
+    ("_j", ""),
+)
 
 
 def per(text: str, unit: str) -> str:
@@ -74,6 +84,18 @@ def words(name: str) -> str:
     'optimizer states'
     """
     return name.replace("_", " ")
+
+
+def label(key: str) -> str:
+    """Turn a key into words without the unit that ends it; a rate says that it is one.
+
+    >>> label("memory_bytes"), label("memory_bytes_per_s"), label("step_s"), label("tdp_w")
+    ('memory', 'memory rate', 'step', 'tdp')
+    """
+    for ending, said in _UNIT_ENDINGS:
+        if key.endswith(ending) and len(key) > len(ending):
+            return words(key.removesuffix(ending)) + said
+    return words(key)
 
 
 def interval(prediction: Mapping[str, Any] | float | None, form: Format) -> str:

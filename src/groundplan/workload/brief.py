@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from groundplan.catalog.catalog import Catalog
 
 PURCHASES = ("on_demand", "spot", "reserved_1y", "reserved_3y", "owned")
-LORA_TARGETS = {"all_linear": "all-linear", "attention": "attention"}
+LORA_TARGETS = ("all-linear", "attention")
 RECOMPUTES = ("none", "selective", "block", "full")
 DEFAULT_OPTIMIZER = "adamw"
 LAYOUT_SIZES = ("tp", "pp", "vpp", "cp", "ep", "dp", "micro_batch")
@@ -146,8 +146,7 @@ def _lora(section: LoraSection | None, reading: Reading) -> Lora:
     if section is None:
         return usual
     rank = reading.whole(section.rank, "train.lora.rank") or usual.rank
-    targets = reading.choice(section.targets, "train.lora.targets", LORA_TARGETS, usual.targets.replace("-", "_"))
-    return Lora(rank, LORA_TARGETS[targets])
+    return Lora(rank, reading.choice(section.targets, "train.lora.targets", LORA_TARGETS, usual.targets))
 
 
 def _goal(goal: GoalSection, reading: Reading) -> Goal:
@@ -165,8 +164,7 @@ def _candidates(section: CandidatesSection, catalog: Catalog, reading: Reading) 
 
     def words(value: str | list[str] | None, key: str, valid: Sequence[str]) -> tuple[str, ...]:
         place = f"candidates.{key}"
-        by_folded = {word.lower().replace("-", "_"): word for word in valid}
-        return reading.names(value, place, lambda name: by_folded[reading.choice(name, place, by_folded, "")])
+        return reading.names(value, place, lambda name: reading.choice(name, place, valid, ""))
 
     counts = section.counts if isinstance(section.counts, list) else [section.counts]
     whole = [reading.whole(count, "candidates.counts") for count in counts if count is not None]

@@ -34,13 +34,12 @@ class Reading:
         """Return one of a few words; hyphens and letter case do not matter."""
         if value is None:
             return default
-        words = sorted(valid)
-        folded = value.strip().lower().replace("-", "_").replace(" ", "_")
-        if folded not in words:
-            nearest = nearest_names(folded, words)
-            mend = f"did you mean {' or '.join(nearest)}?" if nearest else f"valid: {', '.join(words)}"
+        words = {_folded(word): word for word in valid}
+        if _folded(value) not in words:
+            nearest = nearest_names(value, words.values())
+            mend = f"did you mean {' or '.join(nearest)}?" if nearest else f"valid: {', '.join(sorted(words.values()))}"
             raise InputError(f"{self.source.where(key)}: unknown {value[:60]!r}", mend)
-        return folded
+        return words[_folded(value)]
 
     def names(self, value: str | Sequence[str] | None, key: str, find: Callable[[str], str]) -> tuple[str, ...]:
         """Return the catalog ids of the names in a list, or in text with commas; each once, in order."""
@@ -66,3 +65,7 @@ class Reading:
     def wrong(self, key: str, what: str, mend: str) -> InputError:
         """Return an error about one key."""
         return InputError(f"{self.source.where(key)}: {what}", mend)
+
+
+def _folded(word: str) -> str:
+    return word.strip().lower().replace("-", "_").replace(" ", "_")

@@ -55,5 +55,7 @@ def document_of(result: Mapping[str, Any]) -> Document:
         document: Document = module.document(result)
     except (KeyError, TypeError, AttributeError) as error:
         detail = f" (at {error})" if isinstance(error, KeyError) else ""
-        raise InputError(f"the result does not follow {result['schema']}{detail}", "save it again with --out") from error
+        raise InputError(
+            f"the result does not follow {result['schema']}{detail}", "save it again with --out"
+        ) from error
     return document

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from groundplan.quantities import UNKNOWN, format_bit_rate, format_bytes, format_count, format_seconds
-from groundplan.render.document import Document, Fact, Facts, Tone
-from groundplan.render.phrases import interval
+from groundplan.render.document import Block, Document, Fact, Facts, Tone
+from groundplan.render.phrases import interval, value_of, words
 from groundplan.render.views.parts import assumptions, breakdown, footer, notes, warnings
+
+ROUNDING = 1e-6
 
 
 def document(result: Mapping[str, Any]) -> Document:
@@ -25,7 +27,11 @@ def document(result: Mapping[str, Any]) -> Document:
         "",
         (
             Fact("Fabric", f"{fabric}, {rate}", verdict, tone),
-            Fact("Each device moves", format_bytes(result["bytes_per_device"]), "per AllReduce: 2 (n - 1) / n of the bytes"),
+            Fact(
+                "Each device moves",
+                format_bytes(result["bytes_per_device"]),
+                "per AllReduce: 2 (n - 1) / n of the bytes",
+            ),
             Fact("Flat ring needs", flat, "from each accelerator's link"),
             Fact("Hierarchical needs", hierarchical, "after reducing inside the node first"),
             Fact("One AllReduce", interval(result["time_s"], format_seconds)),
@@ -36,18 +42,27 @@ def document(result: Mapping[str, Any]) -> Document:
             ),
         ),
     )
-    headline = f"{said[ok]}: {flat} needed per accelerator on a flat ring, {hierarchical} hierarchical, {rate} there"
+    composed = f"{said[ok]}: {flat} needed per accelerator on a flat ring, {hierarchical} hierarchical, {rate} there"
     return Document(
         str(result["schema"]),
         "AllReduce",
-        headline,
+        str(result.get("headline") or composed),
         tone,
         (
             facts,
-            breakdown("Time by term", result.get("terms") or {}, result["time_s"], format_seconds),
+            _phases(result),
             *notes(result.get("notes", ())),
             *assumptions(result.get("assumptions", ())),
             *warnings(result.get("warnings", ())),
         ),
         footer(result),
     )
+
+
+def _phases(result: Mapping[str, Any]) -> Block:
+    """Return the phases: a breakdown where they follow each other, their times alone where they overlap."""
+    terms, total = result.get("terms") or {}, value_of(result["time_s"])
+    if total is not None and abs(sum(terms.values()) - total) <= ROUNDING * total:
+        return breakdown("Time by term", terms, result["time_s"], format_seconds)
+    rows = tuple(Fact(words(name), format_seconds(seconds)) for name, seconds in terms.items())
+    return Facts("Time of each phase; they overlap", rows)

@@ -7,7 +7,7 @@ from typing import Any
 
 from groundplan.quantities import format_count
 from groundplan.render.document import Block, Column, Document, Fact, Facts, Notes, Table, Tone
-from groundplan.render.phrases import by_key, with_unit, words
+from groundplan.render.phrases import by_key, label, with_unit, words
 from groundplan.render.views.parts import footer
 
 BRIEF_WIDTH = 96
@@ -36,9 +36,9 @@ def table_of(title: str, rows: list[Mapping[str, Any]]) -> Table:
     cells = tuple(tuple(_cell(name, row.get(name)) for name in names) for row in rows)
     columns, used = [], 0
     for index, name in enumerate(names):
-        used += 2 + max(len(words(name)), *(len(line[index]) for line in cells))
+        used += 2 + max(len(label(name)), *(len(line[index]) for line in cells))
         numeric = any(isinstance(row.get(name), int | float) for row in rows)
-        columns.append(Column(words(name), right=numeric, detail=used > BRIEF_WIDTH and index > 0))
+        columns.append(Column(label(name), right=numeric, detail=used > BRIEF_WIDTH and index > 0))
     return Table(title, tuple(columns), cells)
 
 
@@ -52,7 +52,7 @@ def _row(result: Mapping[str, Any]) -> Document:
     name = str(result.get("name") or result.get("id") or "")
     figures = _figures(result)
     facts = tuple(
-        Fact(words(key), _cell(key, value))
+        Fact(label(key), _cell(key, value))
         for key, value in result.items()
         if key not in PLUMBING and key not in figures and not isinstance(value, Mapping)
     )
@@ -60,7 +60,7 @@ def _row(result: Mapping[str, Any]) -> Document:
     for key, value in result.items():
         nested = isinstance(value, Mapping) and key not in PLUMBING and key not in figures
         if nested and value:
-            rows = tuple(Fact(words(str(inner)), _cell(str(inner), item)) for inner, item in value.items())
+            rows = tuple(Fact(label(str(inner)), _cell(str(inner), item)) for inner, item in value.items())
             body.append(Facts(words(key).capitalize(), rows))
     if figures:
         columns = (
@@ -72,7 +72,7 @@ def _row(result: Mapping[str, Any]) -> Document:
         )
         cells = tuple(
             (
-                words(key),
+                label(key),
                 _cell(key, figure),
                 str(figure.get("evidence") or ""),
                 str(figure.get("source") or ""),

@@ -14,7 +14,7 @@ from groundplan.render.views.parts import assumptions, footer, notes, warnings
 def document(result: Mapping[str, Any]) -> Document:
     """Return the checkpoint interval and the goodput under failures."""
     interval = format_seconds(result["interval_s"])
-    headline = f"Save every {interval}: {format_percent(result['goodput'])} of the time trains"
+    composed = f"Save every {interval}: {format_percent(result['goodput'])} of the time trains"
     rules = Facts(
         "By rule",
         (
@@ -26,7 +26,7 @@ def document(result: Mapping[str, Any]) -> Document:
     return Document(
         str(result["schema"]),
         "Checkpoints",
-        headline,
+        str(result.get("headline") or composed),
         Tone.PLAIN,
         (
             Facts("", checkpoint_rows(result)),

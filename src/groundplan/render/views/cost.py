@@ -28,7 +28,7 @@ def document(result: Mapping[str, Any]) -> Document:
     return Document(
         str(result["schema"]),
         "Cost",
-        f"{cost}; {per(day, 'day')}, {per(month, '30 days')}",
+        str(result.get("headline") or f"{cost}; {per(day, 'day')}, {per(month, '30 days')}"),
         Tone.PLAIN,
         (
             facts,

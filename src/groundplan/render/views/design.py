@@ -78,12 +78,14 @@ def price_words(price: Mapping[str, Any] | None) -> tuple[str, str]:
     """Say a price, and where it is from and how old."""
     if price is None:
         return UNKNOWN, "no source states a price"
-    date = price.get("date") or "no date"
     age = price.get("age_days")
-    dated = date if age is None else f"{date}, {format_count(age)} days old"
-    each = per(format_usd(price["usd_per_accelerator_hour"]), "h")
-    together = per(format_usd(price["usd_per_hour"]), "h")
-    return f"{each} each, {together} in all", f"{price.get('evidence', '')}, {dated}: {price.get('source', '')}"
+    dated = [price.get("evidence"), price.get("date"), None if age is None else f"{format_count(age)} days old"]
+    where = " ".join(str(price[key]) for key in ("provider", "instance", "region", "purchase") if price.get(key))
+    said = f"{per(format_usd(price['usd_per_accelerator_hour']), 'h')} each"
+    if price.get("usd_per_hour") is not None:
+        said += f", {per(format_usd(price['usd_per_hour']), 'h')} in all"
+    note = ", ".join(str(part) for part in dated if part)
+    return said, ": ".join(part for part in (words(where), note, str(price.get("source") or "")) if part)
 
 
 def outcome(design: Design) -> Facts:
@@ -96,11 +98,17 @@ def outcome(design: Design) -> Facts:
             Fact("Energy", interval(design.get("energy_j"), format_energy)),
             Fact("Carbon", interval(design.get("carbon_kg"), mass_text)),
             Fact("Step", interval(design["step_s"], format_seconds)),
-            Fact("Throughput", interval(design.get("tokens_per_s"), lambda rate: per(format_count(rate), "s"))),
-            Fact("MFU", interval(design["mfu"], format_percent), "model FLOP over peak FLOP, recomputation not counted"),
+            Fact("Throughput", interval(design.get("tokens_per_s"), _token_rate)),
+            Fact(
+                "MFU", interval(design["mfu"], format_percent), "model FLOP over peak FLOP, recomputation not counted"
+            ),
             Fact("Goodput", interval(design["goodput"], format_percent), "share of the run that moves training on"),
         ),
     )
+
+
+def _token_rate(tokens_per_s: float | None) -> str:
+    return per(f"{format_count(tokens_per_s)} tokens", "s") if tokens_per_s is not None else UNKNOWN
 
 
 def breakdowns(design: Design) -> list[Block]:
@@ -163,7 +171,8 @@ def _network(network: Mapping[str, Any]) -> list[Block]:
     verdict = Fact(
         str(network.get("fabric") or "network"),
         "carries it" if network["fabric_ok"] else "too slow",
-        have_and_need(network["available_bits_per_s"], network["needed_bits_per_s"], format_bit_rate) + " per accelerator",
+        have_and_need(network["available_bits_per_s"], network["needed_bits_per_s"], format_bit_rate)
+        + " per accelerator",
         Tone.GOOD if network["fabric_ok"] else Tone.BAD,
     )
     columns = (
@@ -200,8 +209,16 @@ def _storage(storage: Mapping[str, Any]) -> Facts:
                 Tone.GOOD if storage["ok"] else Tone.BAD,
             ),
             Fact("Reading", format_rate(storage["read_bytes_per_s"])),
-            Fact("Checkpoints", format_rate(storage["write_bytes_per_s"]), f"{format_bytes(storage['checkpoint_bytes'])} each"),
-            Fact("Provisioned", format_bytes(storage.get("provisioned_bytes")), f"holds {format_bytes(storage['capacity_bytes'])}"),
+            Fact(
+                "Checkpoints",
+                format_rate(storage["write_bytes_per_s"]),
+                f"{format_bytes(storage['checkpoint_bytes'])} each",
+            ),
+            Fact(
+                "Provisioned",
+                format_bytes(storage.get("provisioned_bytes")),
+                f"holds {format_bytes(storage['capacity_bytes'])}",
+            ),
             Fact("Cost", per(format_usd(storage.get("usd_per_month")), "month")),
         ),
     )
@@ -215,7 +232,9 @@ def checkpoint_rows(checkpoint: Mapping[str, Any]) -> tuple[Fact, ...]:
     """Return the facts of a checkpoint plan."""
     return (
         Fact("Save every", format_seconds(checkpoint["interval_s"]), "where saving and lost work cost least"),
-        Fact("One checkpoint", format_bytes(checkpoint["bytes"]), f"written in {format_seconds(checkpoint['write_s'])}"),
+        Fact(
+            "One checkpoint", format_bytes(checkpoint["bytes"]), f"written in {format_seconds(checkpoint['write_s'])}"
+        ),
         Fact("Training waits", format_seconds(checkpoint["stall_s"]), "for each checkpoint"),
         Fact("A failure every", format_seconds(checkpoint["mtbf_s"]), "mean time between failures of the whole job"),
         Fact("Goodput", format_percent(checkpoint["goodput"])),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from groundplan.render.document import Document, Node, Tone, Tree
-from groundplan.render.phrases import by_key, with_unit, words
+from groundplan.render.phrases import by_key, label, with_unit
 from groundplan.render.views.parts import footer
 
 
@@ -26,12 +26,12 @@ def document(result: Mapping[str, Any]) -> Document:
 def node(term: Mapping[str, Any]) -> Node:
     """Return one term as a node."""
     sign = " (sum)" if term.get("op") == "sum" and term.get("children") else ""
-    text = f"{words(str(term['name']))} = {with_unit(term['value'], str(term['unit']))}{sign}"
+    text = f"{label(str(term['name']))} = {with_unit(term['value'], str(term['unit']))}{sign}"
     details = []
     if term.get("formula"):
         details.append(str(term["formula"]))
     if term.get("inputs"):
-        details.append("with " + ", ".join(f"{words(name)} {by_key(name, value)}" for name, value in term["inputs"].items()))
+        details.append("with " + ", ".join(f"{name} {by_key(name, value)}" for name, value in term["inputs"].items()))
     origin = ": ".join(str(term[key]) for key in ("evidence", "source") if term.get(key))
     if term.get("source"):
         details.append(origin)

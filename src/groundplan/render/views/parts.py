@@ -7,7 +7,7 @@ from typing import Any
 
 from groundplan.quantities import UNKNOWN
 from groundplan.render.document import Block, Breakdown, Chart, ChartKind, Column, Notes, Part, Table, Tone
-from groundplan.render.phrases import Format, interval, value_of, with_unit, words
+from groundplan.render.phrases import Format, interval, label, value_of, with_unit, words
 
 BRIEF_ROWS = 12
 
@@ -24,7 +24,9 @@ def breakdown(title: str, terms: Mapping[str, float], total: Any, form: Format) 
 
 def shares_chart(title: str, terms: Mapping[str, float], unit: str) -> list[Block]:
     """Return a bar chart of the terms, or nothing where there is nothing to draw."""
-    points = tuple({"term": words(name), "value": float(value)} for name, value in terms.items() if value)
+    points: tuple[Mapping[str, float | str], ...] = tuple(
+        {"term": words(name), "value": float(value)} for name, value in terms.items() if value
+    )
     return [Chart(ChartKind.SHARES, title, unit, points)] if len(points) > 1 else []
 
 
@@ -32,7 +34,7 @@ def assumptions(rows: Iterable[Mapping[str, Any]]) -> list[Block]:
     """Return the table of assumptions, with source and evidence class."""
     cells = tuple(
         (
-            words(str(row["name"])),
+            label(str(row["name"])),
             with_unit(row.get("value"), str(row.get("unit", ""))),
             str(row.get("evidence", "")),
             str(row.get("source", "")),

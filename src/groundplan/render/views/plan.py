@@ -7,7 +7,7 @@ from typing import Any
 
 from groundplan.quantities import format_count, format_seconds, format_si, format_usd
 from groundplan.render.document import Block, Chart, ChartKind, Column, Document, Fact, Facts, Table, Tone
-from groundplan.render.phrases import by_key, middle, value_of, with_unit, words
+from groundplan.render.phrases import by_key, label, middle, value_of, with_unit, words
 from groundplan.render.views import design as blocks
 from groundplan.render.views.parts import BRIEF_ROWS, assumptions, footer, warnings
 
@@ -65,7 +65,9 @@ def _verdict(result: Mapping[str, Any]) -> Facts:
         counts += f" ({format_count(active)} active)"
     batch = f"sequence {format_count(workload['sequence'])}, global batch {format_count(workload['global_batch'])}"
     rows += [
-        Fact("Model", f"{workload['model']}, {counts}", f"{words(workload['method'])}, {workload['optimizer']}, {batch}"),
+        Fact(
+            "Model", f"{workload['model']}, {counts}", f"{words(workload['method'])}, {workload['optimizer']}, {batch}"
+        ),
         Fact("Work", f"{format_count(workload['tokens'])} tokens", format_si(workload["train_flops"], "FLOP")),
         Fact("Goal", _goal(result.get("goal") or {})),
     ]
@@ -73,11 +75,7 @@ def _verdict(result: Mapping[str, Any]) -> Facts:
 
 
 def _goal(goal: Mapping[str, Any]) -> str:
-    said = [
-        f"{words(key.removesuffix('_s').removesuffix('_usd'))} {by_key(key, value)}"
-        for key, value in goal.items()
-        if value is not None
-    ]
+    said = [f"{label(key)} {by_key(key, value)}" for key, value in goal.items() if value is not None]
     return ", ".join(said) or "no limits"
 
 
@@ -135,7 +133,9 @@ def _front(points: Sequence[Mapping[str, Any]]) -> list[Block]:
     for point, cells in zip(points, rows, strict=True):
         run_s, cost = value_of(point["run_s"]), value_of(point.get("cost_usd"))
         if run_s is not None and cost is not None:
-            drawn.append({"design": cells[0], "accelerator": str(point["accelerator"]), "run_s": run_s, "cost_usd": cost})
+            drawn.append(
+                {"design": cells[0], "accelerator": str(point["accelerator"]), "run_s": run_s, "cost_usd": cost}
+            )
     table = Table("Cost against time (Pareto front)", columns, rows, brief_rows=BRIEF_ROWS)
     chart = [Chart(ChartKind.FRONT, "Cost against time", "USD", tuple(drawn))] if len(drawn) > 1 else []
     return [table, *chart]

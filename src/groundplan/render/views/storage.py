@@ -37,8 +37,9 @@ def document(result: Mapping[str, Any]) -> Document:
         *assumptions(result.get("assumptions", ())),
         *warnings(result.get("warnings", ())),
     ]
+    headline = str(result.get("headline") or f"{need}: {named}")
     tone = Tone.GOOD if good else Tone.BAD
-    return Document(str(result["schema"]), "Storage", f"{need}: {named}", tone, tuple(body), footer(result))
+    return Document(str(result["schema"]), "Storage", headline, tone, tuple(body), footer(result))
 
 
 def _one(product: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ from groundplan.render.document import Block, Breakdown, Chart, Document, Facts,
 WIDTH = 100
 WIDE = 400
 BAR = 24
+LONGEST_VALUE = 34  # of a value that leaves room for a note beside it
 STYLE = {Tone.GOOD: "green", Tone.BAD: "red", Tone.WARN: "yellow", Tone.PLAIN: ""}
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -93,12 +94,17 @@ def _bullet(item: str, style: str) -> Grid:
 
 
 def _facts(block: Facts) -> Grid:
+    """Return labels, values and notes as columns; notes follow their values in one column where values are long."""
     grid = Grid(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     grid.add_column(min_width=16)
     grid.add_column(overflow="fold")
-    grid.add_column(overflow="fold")
+    together = any(len(fact.value) > LONGEST_VALUE for fact in block.rows)
+    if not together:
+        grid.add_column(overflow="fold")
     for fact in block.rows:
-        grid.add_row(_text("  " + fact.label), _text(fact.value, STYLE[fact.tone]), _text(fact.note, "dim"))
+        value, note = _text(fact.value, STYLE[fact.tone]), _text(fact.note, "dim")
+        said = [Text("; ").join([value, note]) if fact.note else value] if together else [value, note]
+        grid.add_row(_text("  " + fact.label), *said)
     return grid
 
 
@@ -128,7 +134,7 @@ def _bar(share: float | None) -> str:
 def _table(block: Table, wide: bool) -> RenderableType:
     kept = [index for index, column in enumerate(block.columns) if wide or not column.detail]
     shown = block.rows if wide or block.brief_rows is None else block.rows[: block.brief_rows]
-    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="dim", show_footer=False)
+    grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1), header_style="dim")
     for index in kept:
         column = block.columns[index]
         grid.add_column(
@@ -144,10 +150,13 @@ def _table(block: Table, wide: bool) -> RenderableType:
         grid.add_row(*(_text(block.total[index], "bold") for index in kept))
     left = len(block.rows) - len(shown)
     hidden = len(block.columns) - len(kept)
-    said = [f"{left} more rows" if left else "", f"{hidden} more columns" if hidden else ""]
-    more = " and ".join(part for part in said if part)
-    body: Sequence[RenderableType] = [grid, _text(f"  {more}: --wide", "dim")] if more else [grid]
-    return Padding(Group(*body), (0, 0, 0, 1))
+    more = " and ".join(part for part in (_more(left, "row"), _more(hidden, "column")) if part)
+    body: Sequence[RenderableType] = [grid, _text(f"{more}: --wide", "dim")] if more else [grid]
+    return Padding(Group(*body), (0, 0, 0, 2))
+
+
+def _more(count: int, noun: str) -> str:
+    return f"{count} more {noun}{'s' if count > 1 else ''}" if count else ""
 
 
 def _widest(block: Table, index: int) -> int:

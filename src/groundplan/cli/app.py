@@ -1,0 +1,77 @@
+"""The commands, in the order a newcomer reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from groundplan import __version__
+from groundplan.cli import calculators, catalog, plans
+from groundplan.cli.asked import Answer, answers
+
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+app = typer.Typer(
+    name="groundplan",
+    help="Plan, prove and police machine-learning infrastructure: one brief in, a costed, checked design out.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings=SETTINGS,
+    invoke_without_command=True,
+)
+catalogs = typer.Typer(
+    help="What exists, with a source for every number.",
+    rich_markup_mode=None,
+    context_settings=SETTINGS,
+    invoke_without_command=True,
+)
+
+
+@app.callback()
+def groundplan(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
+) -> None:
+    """Plan, prove and police machine-learning infrastructure: one brief in, a costed, checked design out."""
+    if version:
+        typer.echo(f"groundplan {__version__}")
+        raise typer.Exit
+    _help_without_command(context)
+
+
+@catalogs.callback()
+def catalog_group(context: typer.Context) -> None:
+    """What exists: accelerators, hosts, fabrics, storage, models, prices; every number with its source."""
+    _help_without_command(context)
+
+
+def _help_without_command(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
+COMMANDS: tuple[Callable[..., Answer], ...] = (
+    plans.plan,
+    calculators.memory,
+    calculators.train,
+    calculators.allreduce,
+    calculators.storage,
+    calculators.checkpoint,
+    calculators.cost,
+    plans.explain,
+    plans.diff,
+)
+CATALOG_COMMANDS: dict[str, Callable[..., Answer]] = {
+    "list": catalog.listing,
+    "show": catalog.show,
+    "check": catalog.check,
+}
+for body in COMMANDS:
+    app.command(name=body.__name__)(answers(body))
+for name, body in CATALOG_COMMANDS.items():
+    catalogs.command(name=name)(answers(body))
+app.add_typer(catalogs, name="catalog")

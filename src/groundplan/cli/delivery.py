@@ -1,0 +1,141 @@
+"""Hand an answer over: to standard output, or to a file that is never half-written and never someone else's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from groundplan.cli.asked import Answer, Asked
+from groundplan.errors import GroundplanError, InputError
+
+MARK = b"groundplan"
+HEAD_BYTES = 512
+TAIL_BYTES = 512
+WIDE_TERMINAL = 100
+
+
+def deliver(answer: Answer, asked: Asked) -> None:
+    """Render the answer as asked and print or write it; remarks go to standard error."""
+    if asked.out is not None:
+        write_file(asked.out, _text(answer, asked, terminal=False), asked.force)
+        print(f"wrote {asked.out}", file=sys.stderr)
+        return
+    sys.stdout.write(_text(answer, asked, terminal=sys.stdout.isatty()))
+    sys.stdout.flush()
+
+
+def _text(answer: Answer, asked: Asked, terminal: bool) -> str:
+    if isinstance(answer, str):
+        return answer
+    from groundplan.render import render
+
+    if asked.form == "html":
+        _remark_on_charts()
+    width = shutil.get_terminal_size((WIDE_TERMINAL, 24)).columns if terminal else WIDE_TERMINAL
+    colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return render(answer, asked.form, wide=asked.wide, colour=colour, width=width)
+
+
+def _remark_on_charts() -> None:
+    from groundplan.render.charts import available
+
+    if not available():
+        print("note: the report has no charts; pip install 'groundplan[charts]' adds them", file=sys.stderr)
+
+
+def is_ok(answer: Mapping[str, Any]) -> bool:
+    """Say whether the answer is yes: feasible, fits, carried by the fabric, delivered, without problems."""
+    if "verdict" in answer:
+        return bool(answer["verdict"]["feasible"])
+    if "fits" in answer:
+        return bool(answer["fits"])
+    if "memory" in answer:
+        return bool(answer["memory"]["fits"])
+    if "fabric_ok" in answer:
+        return bool(answer["fabric_ok"])
+    if "products" in answer:
+        return any(product["ok"] for product in answer["products"])
+    if "problems" in answer:
+        return not answer["problems"]
+    if str(answer.get("schema", "")).startswith("groundplan/diff/"):
+        return not answer["rows"]
+    return True
+
+
+def check_target(asked: Asked) -> None:
+    """Refuse a file that cannot or may not be written, before any work is done.
+
+    Raises
+    ------
+    InputError
+        A folder, a missing folder, or a file that groundplan did not write (without `--force`).
+    """
+    if asked.out is not None:
+        _refuse(asked.out, asked.force)
+
+
+def _refuse(target: Path, force: bool) -> None:
+    if target.is_dir():
+        raise InputError(f"--out {target} is a folder", "name a file in it")
+    if not target.parent.is_dir():
+        raise InputError(f"--out {target}: there is no folder {target.parent}", "make the folder first")
+    if not target.exists():
+        return
+    if not target.is_file():
+        raise InputError(f"--out {target} is not a regular file", "leave --out away and redirect standard output")
+    if not force and not is_ours(target):
+        raise InputError(
+            f"--out {target} exists and was not written by groundplan", "choose another name, or add --force"
+        )
+
+
+def is_ours(path: Path) -> bool:
+    """Say whether groundplan wrote a file: each format carries the name and schema in its first or last lines."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+            tail = file.read()
+    except OSError:
+        return False
+    if head.startswith(b"{"):
+        return b'"schema": "groundplan/' in head
+    if head.startswith((b"<", b"#")):
+        return b"<!-- groundplan/" in head or head.startswith(b"# groundplan ")
+    if head.startswith(b"schema,"):
+        return head.partition(b"\n")[2].startswith(b"groundplan/")
+    if head == b"schema\n":  # a table without rows
+        return True
+    return b"; groundplan/" in tail and tail.rstrip().rsplit(b"\n", 1)[-1].startswith(MARK)
+
+
+def write_file(target: Path, text: str, force: bool = False) -> None:
+    """Write text to a file in one step: a reader finds the old file or the whole new one, never a part.
+
+    Raises
+    ------
+    InputError
+        As `check_target`.
+    GroundplanError
+        When the file system refuses.
+    """
+    _refuse(target, force)
+    real = target.resolve()  # replace what a link points to, not the link
+    partial = real.with_name(f".{real.name}.{os.getpid()}.partial")
+    try:
+        try:
+            with partial.open("x", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            if real.exists():
+                shutil.copymode(real, partial)
+            os.replace(partial, real)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise GroundplanError(f"cannot write {target}: {error.strerror}", "choose another place") from None

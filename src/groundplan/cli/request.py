@@ -1,0 +1,104 @@
+"""From flags to a task's typed request: text with units becomes numbers in base units, by each field's name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
+from typing import Any, TypeVar
+
+from groundplan.errors import InputError, UnknownName
+from groundplan.quantities import HOUR_S, parse, parse_whole
+
+Request = TypeVar("Request")
+
+TRUE, FALSE = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
+DIMENSIONS = (
+    ("per_s", "count"),
+    ("per_second", "count"),
+    ("node_days", "count"),
+    ("fraction", "fraction"),
+    ("price", "usd_per_hour"),
+    ("usd", "usd"),
+    ("bytes", "bytes"),
+    ("_s", "seconds"),
+)
+"""How the end of a field's name says what it measures."""
+
+
+def build(request_type: type[Request], flags: Mapping[str, object], sets: Sequence[str] = ()) -> Request:
+    """Return the request with the flags that were given and the ``--set`` values on top; the rest by default.
+
+    Parameters
+    ----------
+    request_type : type
+        A frozen dataclass of `groundplan.tasks`.
+    flags : mapping
+        Field name -> what the flag said; None = not given.
+    sets : sequence of str
+        ``field=value``; a field may be written with hyphens.
+
+    Raises
+    ------
+    UnknownName, InputError
+        For a ``--set`` without such a field, a value that does not parse, or a required field that is missing.
+    """
+    known = {field.name: field for field in fields(request_type)}  # type: ignore[arg-type]
+    given: dict[str, object] = {name: value for name, value in flags.items() if value is not None}
+    for text in sets:
+        key, equals, value = text.partition("=")
+        name = key.strip().replace("-", "_")
+        if not equals or not name:
+            raise InputError(f"--set {text[:80]!r} is not key=value", "write e.g. --set micro_batch=2")
+        if name not in known:
+            raise UnknownName("key of --set", key.strip(), known)
+        given[name] = value.strip()
+    values = {name: typed(value, name, str(known[name].type)) for name, value in given.items()}
+    missing = [
+        name
+        for name, field in known.items()
+        if name not in values and field.default is MISSING and field.default_factory is MISSING
+    ]
+    if missing:
+        flags_missing = ", ".join("--" + name.replace("_", "-") for name in missing)
+        raise InputError(f"missing {flags_missing}", "see --help for what it means")
+    return request_type(**values)
+
+
+def typed(value: object, name: str, annotation: str) -> Any:
+    """Return a value as its field wants it: text stays where text is allowed, units are read where numbers are.
+
+    >>> typed("20 GB", "bytes", "float"), typed("5 min", "write_s", "float | None"), typed("2k", "global_batch", "int")
+    (20000000000.0, 300.0, 2000)
+    >>> typed("bf16", "precision", "str"), typed("yes", "offload", "bool"), typed("6", "hours", "float")
+    ('bf16', True, 6.0)
+    """
+    if not isinstance(value, str):
+        return value
+    if "None" in annotation and value.lower() in ("none", "null", ""):
+        return None
+    if "str" in annotation:
+        return value
+    label = name.replace("_", "-")
+    if "bool" in annotation:
+        if value.lower() not in TRUE + FALSE:
+            raise InputError(f"{label}: {value!r} is neither yes nor no", "write yes or no")
+        return value.lower() in TRUE
+    if "int" in annotation:
+        return parse_whole(value, label, minimum=0)
+    return _number(value, name, label)
+
+
+def _number(text: str, name: str, label: str) -> float:
+    if name == "hours":
+        return parse(text, "ratio", label) if _is_bare(text) else parse(text, "seconds", label) / HOUR_S
+    dimension = next((dimension for ending, dimension in DIMENSIONS if name.endswith(ending)), "ratio")
+    return parse(text, dimension, label)
+
+
+def _is_bare(text: str) -> bool:
+    """Say whether a text is a number without a unit."""
+    try:
+        float(text.replace(",", ""))
+    except ValueError:
+        return False
+    return True

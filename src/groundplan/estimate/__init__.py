@@ -1,0 +1,1 @@
+"""Laws put together into answers for a given design: memory, step, run."""
