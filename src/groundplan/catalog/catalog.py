@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from groundplan.catalog.build import typed_row
 from groundplan.catalog.loader import Figures, read_figures, read_prices, read_storage_prices
@@ -103,7 +103,7 @@ class Catalog:
         return self._table("architectures", Architecture)
 
     @cached_property
-    def models(self) -> Mapping[str, Mapping[str, object]]:
+    def models(self) -> Mapping[str, Mapping[str, Any]]:
         """Raw model rows by id; `groundplan.workload.models.load_model` turns one into a model."""
         return ModelTable(self.model_files())
 

@@ -18,7 +18,7 @@ from groundplan.evidence import Evidence, Figure, Result
 
 ISO_DATE = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])")
 OPTIONS = frozenset({"on_demand", "spot", "reserved_1y", "reserved_3y", "owned"})
-QUANTITIES = frozenset({"storage", "read", "egress"})
+QUANTITIES = frozenset({"storage", "read", "write", "egress", "egress_region"})
 CLASSES = frozenset(
     {"datacenter", "datacenter-legacy", "rack", "inference", "consumer", "tpu", "asic"}
     | {"edge", "unified", "fpga", "announced"}

@@ -188,7 +188,7 @@ class StoragePrice:
     product: str
     provider: str
     region: str
-    quantity: str  # storage | read | egress
+    quantity: str  # storage | read | write | egress (to the internet) | egress_region (between regions)
     usd: float
     unit: str  # GB-month, GB, 1000 requests, ...
     date: str

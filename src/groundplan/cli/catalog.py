@@ -10,19 +10,27 @@ from groundplan.cli.asked import Answer, Asked
 
 
 def listing(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="accelerators, hosts, fabrics, storage, models, ...")],
+    kind: Annotated[
+        str | None, typer.Argument(metavar="KIND", help="accelerators, hosts, models, prices, ...; none counts each.")
+    ] = None,
+    search: Annotated[
+        str | None, typer.Option("--search", metavar="TEXT", help="Only rows with this text, e.g. h100.")
+    ] = None,
     *,
     asked: Asked,
 ) -> Answer:
-    """The rows of one kind."""
+    """The rows of one kind, or how many there are of each."""
     from groundplan.catalog.catalog import load_catalog
     from groundplan.tasks.catalog import catalog_list
 
-    return catalog_list(kind, load_catalog()).to_dict()
+    return catalog_list(load_catalog(), kind, search).to_dict()
 
 
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Any name of a row, or a path to a config.json.")],
+    kind: Annotated[
+        str | None, typer.Option("--kind", metavar="KIND", help="Where a name means several rows, e.g. models.")
+    ] = None,
     *,
     asked: Asked,
 ) -> Answer:
@@ -30,7 +38,7 @@ def show(
     from groundplan.catalog.catalog import load_catalog
     from groundplan.tasks.catalog import catalog_show
 
-    return catalog_show(name, load_catalog()).to_dict()
+    return catalog_show(load_catalog(), name, kind).to_dict()
 
 
 def check(*, asked: Asked) -> Answer:

@@ -1,4 +1,4 @@
-"""The whole run around the step: start-up, data, checkpoints, failures; then energy and carbon."""
+"""The whole run around the step: start-up, data, checkpoints, failures."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from groundplan.estimate.checkpoint import saving
 from groundplan.physics.arrays import Floats
-from groundplan.physics.checkpoint import daly_s, overhead, stall_s, write_s
+from groundplan.physics.checkpoint import write_s
 from groundplan.physics.reliability import mttf_s
 
 
@@ -24,7 +25,7 @@ class RunInputs:
     storage_write_bytes_per_s: Floats
     client_bytes_per_s: Floats  # one node's network towards storage
     device_to_host_bytes_per_s: Floats
-    asynchronous: bool
+    asynchronous: Floats  # yes/no
     failures_per_1000_node_days: Floats
     spot_interruptions_per_node_hour: Floats
     restart_s: Floats
@@ -41,7 +42,7 @@ class RunTime:
     stall_s: Floats
     mtbf_s: Floats
     interval_s: Floats
-    goodput: Floats  # useful training time over the wall time after start-up
+    goodput: Floats  # training time over the wall time after start-up; 0 for a run that never ends
 
     @property
     def total_s(self) -> Floats:
@@ -50,35 +51,36 @@ class RunTime:
 
 
 def run_time(inputs: RunInputs) -> RunTime:
-    """Predict the wall time of a run with optimal checkpoint interval.
+    """Predict the wall time of a run at its best checkpoint interval.
 
     Notes
     -----
-    Useful time is steps x (step + data stall). Checkpoints add ``w`` every ``T`` (Daly's optimum); failures add the
-    rest of Daly's complete model: the work lost since the last checkpoint and the restarts. A run shorter than one
-    interval saves once, at its end.
+    Useful time is ``steps x (step + data stall)``. Each interval T of it costs a stall w, the work that failures throw
+    away and their restarts, by Daly's complete model (see `groundplan.physics.checkpoint`). Saves fall between steps,
+    and a run shorter than one interval saves once, at its end. The terms are exact for the model: restarts take the
+    share ``1 - exp(-R/M)`` of all time after start-up, so restarts that fail themselves are counted.
     """
-    write = write_s(
-        inputs.checkpoint_bytes, inputs.storage_write_bytes_per_s, inputs.nodes, inputs.client_bytes_per_s
-    )
-    per_device = inputs.checkpoint_bytes / inputs.accelerators
-    stall = stall_s(write, per_device, inputs.device_to_host_bytes_per_s, inputs.asynchronous)
-    mtbf = mttf_s(inputs.nodes, inputs.failures_per_1000_node_days, inputs.spot_interruptions_per_node_hour)
-    training = inputs.steps * inputs.step_s
-    waiting = inputs.steps * inputs.data_stall_s
+    training = np.asarray(inputs.steps, dtype=float) * inputs.step_s
+    waiting = inputs.steps * np.asarray(inputs.data_stall_s, dtype=float)
     useful = training + waiting
-    # An asynchronous write must be over before the next one begins.
-    interval = np.minimum(np.maximum(daly_s(stall, mtbf), write), useful)
-    stalls = useful / interval * stall
-    factor = overhead(interval, stall, inputs.restart_s, mtbf)
-    failing = np.maximum(useful * factor - useful - stalls, 0.0)
-    restarts = np.minimum(useful / mtbf * inputs.restart_s, failing)
+    saved = saving(
+        write_s(inputs.checkpoint_bytes, inputs.storage_write_bytes_per_s, inputs.nodes, inputs.client_bytes_per_s),
+        inputs.checkpoint_bytes / inputs.accelerators,
+        inputs.device_to_host_bytes_per_s,
+        inputs.asynchronous,
+        mttf_s(inputs.nodes, inputs.failures_per_1000_node_days, inputs.spot_interruptions_per_node_hour),
+        inputs.restart_s,
+        shortest_s=inputs.step_s + inputs.data_stall_s,
+        longest_s=useful,
+    )
+    saves = useful / saved.interval_s
     terms: dict[str, Floats] = {
         "startup": inputs.startup_s,
         "training": training,
         "data_stall": waiting,
-        "checkpoint_stall": stalls,
-        "restarts": restarts,
-        "lost_work": failing - restarts,
+        "checkpoint_stall": saves * saved.stall_s,
+        "restarts": saves * saved.restarts_s,
+        "lost_work": saves * saved.rework_s,
     }
-    return RunTime(terms, write, stall, mtbf, interval, 1.0 / factor)
+    goodput = saved.goodput * training / useful
+    return RunTime(terms, saved.write_s, saved.stall_s, saved.mtbf_s, saved.interval_s, goodput)

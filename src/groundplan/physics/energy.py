@@ -8,12 +8,20 @@ JOULES_PER_KWH = 3.6e6
 
 
 def device_power_w(idle_w: Floats, busy_w: Floats, utilization: Floats) -> Floats:
-    """Mean power of a device that is busy for a share of the time: ``idle + (busy - idle) x utilization`` [W]."""
+    """Mean power of a device that is busy for a share of the time: ``idle + (busy - idle) x utilization`` [W].
+
+    >>> device_power_w(100.0, 700.0, 0.5)
+    400.0
+    """
     return idle_w + (busy_w - idle_w) * utilization
 
 
 def facility_power_w(devices: Floats, device_w: Floats, hosts: Floats, host_w: Floats, pue: Floats) -> Floats:
-    """Power at the meter: devices and host overhead, times the power usage effectiveness [W]."""
+    """Power at the meter: devices and host overhead, times the power usage effectiveness [W].
+
+    >>> facility_power_w(8, 700.0, 1, 2400.0, 1.25)
+    10000.0
+    """
     return (devices * device_w + hosts * host_w) * pue
 
 

@@ -1,4 +1,13 @@
-"""Time of a dense matrix multiplication from its shape: a roofline with tile and wave losses, smooth throughout."""
+"""Time of a dense matrix multiplication from its shape: a roofline with tile and wave losses, smooth throughout.
+
+Libraries tile the product and hand the tiles to the multiprocessors in waves. What a shape loses by that is a staircase;
+here is its mean slope, so that the time never falls when a dimension grows and a search sees no false steps.
+
+References
+----------
+Williams, Waterman, Patterson 2009, Roofline: an insightful visual performance model.
+NVIDIA, Matrix multiplication background user's guide: tile and wave quantization.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +19,12 @@ TILE_ROWS = 128.0
 """Rows of the output tile one thread block computes in the libraries' large-matrix kernels (cuBLAS, CUTLASS)."""
 TILE_COLUMNS = 128.0
 """Columns of that tile."""
+LOST_TILE = 0.5
+"""Tiles lost at each edge of the product: the last one is half full on average."""
+LOST_WAVE = 0.5
+"""Waves lost: the last one is half full on average."""
+SPLIT_WAVE = 0.05
+"""Part of a wave that even the smallest product fills, as libraries then cut smaller tiles or split the depth (assumed)."""
 PROLOGUE_DEPTH = 192.0
 """Depth k at which filling and draining the multiply pipeline costs as much as the multiplication (derived)."""
 
@@ -39,13 +54,16 @@ def gemm_efficiency(m: Floats, n: Floats, k: Floats, compute_units: Floats, coun
     -----
     Three factors, each rising monotonically to 1:
 
-    - tiles: an edge tile is half used on average, ``m / (m + T_m/2)`` and the same for n;
-    - waves: the last wave over the units is half full on average, ``w / (w + 1/2)`` with ``w`` waves;
+    - tiles: an edge tile is half used on average, ``m / (m + T_m / 2)`` and the same for n;
+    - waves: ``(w + s) / (w + s + 1/2)`` with w waves over the units and s = `SPLIT_WAVE`;
     - depth: ``k / (k + k_0)`` for the prologue of the k-loop.
+
+    >>> round(float(gemm_efficiency(8192, 8192, 8192, 108)), 2), round(float(gemm_efficiency(512, 512, 512, 108)), 2)
+    (0.95, 0.16)
     """
-    edges = m / (m + 0.5 * TILE_ROWS) * (n / (n + 0.5 * TILE_COLUMNS))
-    waves = count * (m / TILE_ROWS) * (n / TILE_COLUMNS) / compute_units
-    filled = np.where(np.isnan(waves), 1.0, (waves + 0.05) / (waves + 0.55))
+    edges = (m / (m + LOST_TILE * TILE_ROWS)) * (n / (n + LOST_TILE * TILE_COLUMNS))
+    waves = m * n * (count / (TILE_ROWS * TILE_COLUMNS * compute_units)) + SPLIT_WAVE
+    filled = np.where(np.isnan(compute_units), 1.0, waves / (waves + LOST_WAVE))
     return edges * filled * (k / (k + PROLOGUE_DEPTH))
 
 
@@ -76,8 +94,12 @@ def gemm_s(
 
     Notes
     -----
-    ``max(2 m n k / (rate x efficiency), (m k + k n + m n) x width / bandwidth) x count`` (Williams 2009, roofline).
+    ``count x max(2 m n k / (rate x efficiency), (m k + k n + m n) x width / bandwidth)`` (Williams 2009, roofline).
+    Launching is not in it: see `kernels.launch_bound_s`.
+
+    >>> round(gemm_flops(8192, 8192, 8192) / float(gemm_s(8192, 8192, 8192, 271e12, 2e12, 2, 108)) / 1e12)
+    257
     """
     compute = gemm_flops(m, n, k) / (rate_flops_per_s * gemm_efficiency(m, n, k, compute_units, count))
-    memory = (m * k + k * n + m * n) * operand_bytes / memory_bytes_per_s
+    memory = (m * k + k * n + m * n) * (operand_bytes / memory_bytes_per_s)
     return count * np.maximum(compute, memory)

@@ -8,20 +8,39 @@ from groundplan.physics.arrays import Floats
 
 
 def exposed_s(communication_s: Floats, compute_s: Floats, hideable_share: Floats, slowdown: Floats) -> Floats:
-    """Seconds a collective adds to compute it may run beside.
+    """Seconds a collective adds to the compute it may run beside.
 
     Parameters
     ----------
     communication_s, compute_s : float or array
         Each alone [s].
     hideable_share : float or array
-        Share of the traffic that may run beside compute (first and last buckets cannot).
+        Share of the traffic that may run beside compute; first and last buckets cannot.
     slowdown : float or array
-        Factor by which compute slows while both run (they share memory and multiprocessors).
+        Factor by which compute slows while both run, as they share memory and multiprocessors; at least 1.
 
     Notes
     -----
-    ``hidden = min(share x communication, compute)``; added = communication - hidden + (slowdown - 1) hidden.
+    ``hidden = min(share x communication, compute)``; added: ``communication - hidden + (slowdown - 1) x hidden``, the
+    part that waits and what the compute beside the rest loses.
+
+    >>> round(float(exposed_s(3.0, 10.0, 1.0, 1.1)), 9), float(exposed_s(3.0, 2.0, 1.0, 1.0))
+    (0.3, 1.0)
     """
     hidden = np.minimum(hideable_share * communication_s, compute_s)
-    return communication_s - hidden + (slowdown - 1.0) * hidden
+    return communication_s + (slowdown - 2.0) * hidden
+
+
+def bucketed_exposed_s(
+    communication_s: Floats, compute_s: Floats, hideable_share: Floats, slowdown: Floats, buckets: Floats
+) -> Floats:
+    """Seconds that gradients reduced in equal buckets add to the backward pass.
+
+    The last bucket is full only when the backward pass ends, so that it always shows: one bucket in `buckets` is
+    never hidden, and `exposed_s` holds for the others.
+
+    >>> float(bucketed_exposed_s(4.0, 10.0, 1.0, 1.0, 4)), float(bucketed_exposed_s(4.0, 10.0, 1.0, 1.0, 1))
+    (1.0, 4.0)
+    """
+    tail = communication_s / buckets
+    return tail + exposed_s(communication_s - tail, compute_s, hideable_share, slowdown)

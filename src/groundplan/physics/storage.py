@@ -19,7 +19,11 @@ def read_bytes_per_s(devices: Floats, samples_per_s: Floats, sample_bytes: Float
 
 
 def requests_in_flight(rate_bytes_per_s: Floats, request_bytes: Floats, latency_s: Floats) -> Floats:
-    """Requests that must be open at once (Little's law): ``rate / request size x latency``."""
+    """Requests that must be open at once (Little's law): ``rate / request size x latency``.
+
+    >>> requests_in_flight(8e9, 8e6, 0.15)
+    150.0
+    """
     return rate_bytes_per_s / request_bytes * latency_s
 
 
@@ -45,5 +49,8 @@ def coupled_capacity_bytes(
     """Capacity to provision where throughput is sold with capacity [bytes].
 
     ``max(data / usable, rate / (rate per TiB) TiB, least size)``.
+
+    >>> float(coupled_capacity_bytes(1e12, 0.8, 10e9, 125e6, 0.0)) / TIB
+    80.0
     """
     return np.maximum(np.maximum(data_bytes / usable_fraction, rate_bytes_per_s / rate_per_tib * TIB), least_bytes)

@@ -41,7 +41,7 @@ def svg(chart: Chart, name: str) -> str:
         raise MissingExtra("charts in reports", "charts") from error
     drawn = {ChartKind.SHARES: _shares, ChartKind.FRONT: _front, ChartKind.MONTHS: _months}[chart.kind](altair, chart)
     styled = (
-        drawn.configure(background="transparent", font="system-ui, sans-serif")
+        drawn.configure(background="transparent", font="sans-serif", padding={"left": 24, "right": 24})
         .configure_view(stroke=None)
         .configure_axis(
             labelColor=INK, titleColor=INK, gridColor=FAINT, domainColor=FAINT, tickColor=FAINT, labelLimit=260

@@ -170,6 +170,15 @@ def by_key(key: str, value: Any) -> str:
     return interval(value, _form_of(name))
 
 
+def has_unit(key: str) -> bool:
+    """Say whether a key ends in a unit.
+
+    >>> has_unit("memory_bytes"), has_unit("layers")
+    (True, False)
+    """
+    return any(key.endswith(suffix) for suffix, _ in _BY_SUFFIX)
+
+
 def yes_no(value: bool | None) -> str:
     """Print a flag."""
     return UNKNOWN if value is None else "yes" if value else "no"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,41 +94,36 @@ def catalog_list(catalog: Catalog, kind: str | None = None, text: str | None = N
     text : str, optional
         Only rows with this text; letter case, spaces and hyphens do not matter.
     """
+    schema, version = "groundplan/catalog-list/1", catalog.version
     if kind is None:
-        counts = ({"kind": name, "rows": len(list(_plain_rows(catalog, name, text)))} for name in KINDS)
-        return CatalogList("groundplan/catalog-list/1", catalog.version, "all", tuple(counts))
+        counts = [{"kind": one, "rows": sum(1 for _ in _matching(catalog, one, text))} for one in KINDS]
+        return CatalogList(schema, version, "all", tuple(counts))
     if kind not in KINDS:
         raise UnknownName("kind", kind, KINDS)
-    return CatalogList("groundplan/catalog-list/1", catalog.version, kind, tuple(_plain_rows(catalog, kind, text)))
+    line = partial(_model_line, catalog) if kind == "models" else _row_line
+    return CatalogList(schema, version, kind, tuple(line(row) for row in _matching(catalog, kind, text)))
 
 
-def _plain_rows(catalog: Catalog, kind: str, text: str | None) -> Iterator[Mapping[str, Any]]:
+def _matching(catalog: Catalog, kind: str, text: str | None) -> Iterator[Any]:
+    """Yield the rows of a kind, of models their raw rows, that hold the text."""
     wanted = folded(text or "")
-    if kind == "models":
-        for identity, raw in catalog.models.items():
-            if _holds(wanted, (identity, str(raw.get("name", "")), *map(str, raw.get("aliases", ())))):
-                yield _model_line(catalog, identity)
-        return
-    rows = getattr(catalog, kind)
-    for row in rows.values() if isinstance(rows, Mapping) else rows:
-        plain = {
-            field.name: plain_json(getattr(row, field.name))
-            for field in dataclasses.fields(row)
-            if field.name not in ("figures", "aliases")
-        }
-        spoken = [value for value in plain.values() if isinstance(value, str)]
-        if _holds(wanted, (*spoken, *getattr(row, "aliases", ()))):
-            yield plain
+    table = getattr(catalog, kind)
+    for row in table.values() if isinstance(table, Mapping) else table:
+        values = row if kind == "models" else _row_line(row) | {"aliases": getattr(row, "aliases", ())}
+        texts = [values.get("id", ""), *(value for value in values.values() if isinstance(value, str))]
+        if not wanted or any(wanted in folded(str(one)) for one in (*texts, *values.get("aliases", ()))):
+            yield row
 
 
-def _holds(wanted: str, texts: tuple[str, ...]) -> bool:
-    return not wanted or any(wanted in folded(text) for text in texts)
+def _row_line(row: Any) -> dict[str, Any]:
+    names = [field.name for field in dataclasses.fields(row) if field.name not in ("figures", "aliases")]
+    return {name: plain_json(getattr(row, name)) for name in names}
 
 
-def _model_line(catalog: Catalog, identity: str) -> Mapping[str, Any]:
+def _model_line(catalog: Catalog, raw: Mapping[str, Any]) -> dict[str, Any]:
     from groundplan.workload.models import load_model
 
-    model = load_model(identity, catalog)
+    model = load_model(str(raw["id"]), catalog)
     return {
         "id": model.id,
         "name": model.name,
@@ -175,7 +171,7 @@ def _find(catalog: Catalog, kind: str, name: str, exact: bool) -> Row | str | No
     if kind == "models":
         from groundplan.workload.models import find_model
 
-        return (name if name in catalog.models else None) if exact else find_model(name, catalog)
+        return (name if name in catalog.models else None) if exact else find_model(name, catalog.models)
     if exact:
         return catalog.table(kind).get(name)
     try:

@@ -11,14 +11,16 @@ from groundplan.catalog.catalog import Catalog
 from groundplan.catalog.rows import StorageProduct
 from groundplan.errors import InputError
 from groundplan.estimate import assumptions as given
+from groundplan.estimate.assumptions import number
+from groundplan.estimate.checkpoint import Saving, saving
+from groundplan.estimate.data import CHECKPOINTS_KEPT
 from groundplan.evidence import Assumption, Result, Term
-from groundplan.physics.checkpoint import checkpoint_bytes, daly_s, goodput, stall_s, write_s, young_s
+from groundplan.physics.checkpoint import checkpoint_bytes, write_s
 from groundplan.physics.reliability import mttf_s
 from groundplan.physics.storage import TIB
 from groundplan.workload.models import load_model
 
-NODE_NETWORK_BYTES_PER_S = 2.5e10
-"""Network of one node towards storage where nothing else is stated: 200 Gb/s; class assumed."""
+DALY = "Daly 2006, A higher order estimate of the optimum checkpoint interval, Future Generation Computer Systems 22(3)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class CheckpointRequest:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointResult(Result):
-    """The plan for checkpoints. `bytes` is None when no model was named."""
+    """The plan for checkpoints. `bytes` is None when no model was named, `mtbf_s` where nothing ever fails."""
 
     schema: str
     headline: str
@@ -62,54 +64,57 @@ def checkpoint(request: CheckpointRequest, catalog: Catalog) -> CheckpointResult
 
     Raises
     ------
-    InputError
-        When neither a model nor a write time is given, or a number cannot be.
+    InputError, UnknownName
+        When neither a model nor a write time is given, a number cannot be, or nothing ever fails.
     """
     _check(request)
     nodes = math.ceil(request.accelerators / request.accelerators_per_node)
     size = _size(request, catalog)
-    write = request.write_s if request.write_s is not None else _write(request, catalog, size, nodes)
-    per_device = (size or 0.0) / request.accelerators
-    copy_rate = float(given.DEVICE_TO_HOST.value or 0.0)
-    stall = float(stall_s(write, per_device, copy_rate, request.asynchronous))
-    failures = request.failures_per_1000_node_days
-    rate = float(given.FAILURES.value or 0.0) if failures is None else failures
-    mtbf = request.mtbf_s if request.mtbf_s is not None else float(mttf_s(nodes, rate))
-    restart = float(given.RESTART.value or 0.0) if request.restart_s is None else request.restart_s
-    daly, young = float(daly_s(stall, mtbf)), float(young_s(stall, mtbf))
-    interval = max(daly, write) if request.asynchronous else daly
-    useful = float(goodput(interval, stall, restart, mtbf))
+    write = request.write_s if request.write_s is not None else _write(request, catalog, size or 0.0, nodes)
+    restart = number(given.RESTART) if request.restart_s is None else request.restart_s
+    mtbf = _mtbf(request, nodes)
+    saved = saving(
+        write,
+        (size or 0.0) / request.accelerators,
+        number(given.DEVICE_TO_HOST),
+        request.asynchronous,
+        mtbf,
+        restart,
+    )
     return CheckpointResult(
-        "groundplan/checkpoint/1",
-        f"save every {interval / 60:,.4g} min: {useful:.1%} of the time is useful, a failure every {mtbf / 3600:,.4g} h",
-        size, write, stall, mtbf, interval, useful, young, daly, nodes, _assumptions(request),
-        {
-            "interval_s": Term(
-                "interval_s", interval, "s", "sqrt(2 w M)(1 + sqrt(w/2M)/3 + (w/2M)/9) - w",
-                {"stall w [s]": stall, "mtbf M [s]": mtbf}, "Daly 2006, FGCS 22(3)",
-            ),
-            "goodput": Term(
-                "goodput", useful, "1", "T / (M exp(R/M) (exp((T + w)/M) - 1))",
-                {"interval T [s]": interval, "restart R [s]": restart, "mtbf M [s]": mtbf, "stall w [s]": stall},
-                "Daly 2006, FGCS 22(3)",
-            ),
-        },
+        schema="groundplan/checkpoint/1",
+        headline=_headline(saved),
+        bytes=size,
+        write_s=write,
+        stall_s=float(saved.stall_s),
+        mtbf_s=mtbf,
+        interval_s=float(saved.interval_s),
+        goodput=float(saved.goodput),
+        young_s=float(saved.young_s),
+        daly_s=float(saved.daly_s),
+        nodes=nodes,
+        assumptions=_assumptions(request),
+        explain=_explain(saved, restart, request.asynchronous),
     )
 
 
 def _check(request: CheckpointRequest) -> None:
-    for name, whole in (("accelerators", request.accelerators), ("accelerators-per-node", request.accelerators_per_node)):
+    wholes = (("accelerators", request.accelerators), ("accelerators-per-node", request.accelerators_per_node))
+    for name, whole in wholes:
         if whole < 1:
             raise InputError(f"{name} is {whole}", "give a whole number of at least 1")
-    times = (("mtbf", request.mtbf_s), ("write", request.write_s))
-    for name, seconds in times:
-        if seconds is not None and not 0.0 < seconds < float("inf"):
+    for name, seconds in (("mtbf", request.mtbf_s), ("write", request.write_s)):
+        if seconds is not None and not 0.0 < seconds < math.inf:
             raise InputError(f"{name} is {seconds} s", "give a time above 0, e.g. 5 min")
-    for name, value in (("restart", request.restart_s), ("failures", request.failures_per_1000_node_days)):
-        if value is not None and not 0.0 <= value < float("inf"):
-            raise InputError(f"{name} is {value}", "give a number of at least 0")
+    if request.restart_s is not None and not 0.0 <= request.restart_s < math.inf:
+        raise InputError(f"restart is {request.restart_s} s", "give a time of 0 or more, e.g. 10 min")
+    failures = request.failures_per_1000_node_days
+    if failures is not None and not 0.0 < failures < math.inf:
+        raise InputError(f"failures-per-1000-node-days is {failures}", "give a number above 0, e.g. 6.5")
     if request.model is None and request.write_s is None:
         raise InputError("neither a model nor a write time is given", "give --model, or --write 5min")
+    if request.model is None and request.asynchronous:
+        raise InputError("an asynchronous save stalls for a copy whose size is not known", "give --model")
 
 
 def _size(request: CheckpointRequest, catalog: Catalog) -> float | None:
@@ -121,30 +126,88 @@ def _size(request: CheckpointRequest, catalog: Catalog) -> float | None:
     return float(checkpoint_bytes(model.parameters, kept))
 
 
-def _write(request: CheckpointRequest, catalog: Catalog, size: float | None, nodes: int) -> float:
+def _mtbf(request: CheckpointRequest, nodes: int) -> float:
+    if request.mtbf_s is not None:
+        return request.mtbf_s
+    stated = request.failures_per_1000_node_days
+    return float(mttf_s(nodes, number(given.FAILURES) if stated is None else stated))
+
+
+def _write(request: CheckpointRequest, catalog: Catalog, size: float, nodes: int) -> float:
     """Seconds one write takes: on the product named, or at the assumed share of a parallel file system per node."""
     if request.storage is None:
-        rate = nodes * float(given.STORAGE_WRITE.value or 0.0)
+        rate = nodes * number(given.STORAGE_WRITE)
     else:
-        rate = _product_rate(catalog.storage_product(request.storage), size or 0.0)
-    return float(write_s(size or 0.0, rate, nodes, NODE_NETWORK_BYTES_PER_S))
+        rate = _product_rate(catalog.storage_product(request.storage), size)
+    return float(write_s(size, rate, nodes, number(given.NODE_NETWORK)))
 
 
 def _product_rate(product: StorageProduct, size: float) -> float:
-    """Write rate of the product, at the capacity three checkpoints need where throughput is sold with capacity."""
+    """Write rate of the product, at the capacity the checkpoints kept need where throughput is sold with capacity."""
     if product.write_bytes_per_s is not None:
         return product.write_bytes_per_s
     if product.write_bytes_per_s_per_tib is not None:
-        provisioned = max(3.0 * size / product.usable_fraction, product.min_bytes or 0.0)
+        provisioned = max(CHECKPOINTS_KEPT * size / product.usable_fraction, product.min_bytes or 0.0)
         return product.write_bytes_per_s_per_tib * provisioned / TIB
     raise InputError(f"the write rate of {product.name} is unknown", "give --write, or another product")
 
 
+def _headline(saved: Saving) -> str:
+    useful = float(saved.goodput)
+    often = f"a failure every {float(saved.mtbf_s) / 3600:,.3g} h"
+    if useful <= 0.0:
+        return f"Such a run never ends: {often}, before an interval or a restart is over"
+    return f"Save every {float(saved.interval_s) / 60:,.3g} min: {useful:.1%} of the time is useful, {often}"
+
+
+def _explain(saved: Saving, restart: float, asynchronous: bool) -> dict[str, Term]:
+    """Trees of the interval, and of what one saved interval costs."""
+    parts = {
+        "interval": (saved.interval_s, "useful work T"),
+        "stall": (saved.stall_s, "w: " + ("copy to host memory" if asynchronous else "the whole write")),
+        "restarts": (saved.restarts_s, "M (exp((T + w)/M) - 1) (exp(R/M) - 1)"),
+        "lost_work": (saved.rework_s, "M (exp((T + w)/M) - 1) - (T + w), and the write that was not over"),
+    }
+    children = tuple(
+        Term(name, float(value), "s", formula, source=DALY) for name, (value, formula) in parts.items()
+    )
+    symbols: dict[str, float | str | None] = {
+        "T [s]": float(saved.interval_s),
+        "w [s]": float(saved.stall_s),
+        "M [s]": float(saved.mtbf_s),
+        "R [s]": restart,
+    }
+    wall = math.fsum(child.value for child in children)
+    return {
+        "interval_s": Term(
+            "interval_s",
+            float(saved.interval_s),
+            "s",
+            "max(sqrt(2 w M)(1 + sqrt(w/2M)/3 + (w/2M)/9) - w, write)" if asynchronous
+            else "sqrt(2 w M)(1 + sqrt(w/2M)/3 + (w/2M)/9) - w",
+            {**symbols, "write [s]": float(saved.write_s)},
+            DALY,
+        ),
+        "goodput": Term(
+            "goodput",
+            float(saved.goodput),
+            "1",
+            "T / wall time of an interval",
+            symbols,
+            DALY,
+            op="ratio",
+            children=(Term("interval_wall_s", wall, "s", "sum of the parts", op="sum", children=children),),
+        ),
+    }
+
+
 def _assumptions(request: CheckpointRequest) -> tuple[Assumption, ...]:
+    writing = request.write_s is None
     used = (
         (given.FAILURES, request.mtbf_s is None and request.failures_per_1000_node_days is None),
         (given.RESTART, request.restart_s is None),
         (given.DEVICE_TO_HOST, request.asynchronous),
-        (given.STORAGE_WRITE, request.storage is None and request.write_s is None),
+        (given.STORAGE_WRITE, writing and request.storage is None),
+        (given.NODE_NETWORK, writing),
     )
     return tuple(assumption for assumption, counts in used if counts)

@@ -58,7 +58,7 @@ def _verdict(result: Mapping[str, Any]) -> Facts:
     rows = [Fact("Feasible", "yes" if feasible else "no", "", Tone.GOOD if feasible else Tone.BAD)]
     binding = verdict.get("binding")
     if binding:
-        rows.append(Fact("Binds" if not feasible else "Decided by", words(binding["constraint"]), str(binding["text"])))
+        rows.append(Fact("Decided by" if feasible else "Binds", str(binding["text"])))
     counts = f"{format_count(workload['parameters'])} parameters"
     active = workload.get("active_parameters")
     if active is not None and active != workload["parameters"]:
