@@ -136,6 +136,7 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path):
 
 def test_importing_the_catalog_loads_nothing_heavy():
     heavy = "{'pydantic', 'rich', 'typer', 'pandas', 'yaml', 'altair'}"
-    code = f"import sys, groundplan.catalog.catalog as c; c.load_catalog([]).accelerators; print({heavy} & set(sys.modules))"
+    code = "import sys, groundplan.catalog.catalog as c; c.load_catalog([]).accelerators; "
+    code += f"print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -70,7 +70,8 @@ def test_a_model_shows_its_size(catalog):
 
 
 def test_a_path_to_a_config_is_a_model(catalog, tmp_path):
-    config = {"model_type": "gpt2", "n_layer": 12, "n_embd": 768, "n_head": 12, "vocab_size": 50257, "n_positions": 1024}
+    config = {"model_type": "gpt2", "n_layer": 12, "n_embd": 768, "n_head": 12, "vocab_size": 50257}
+    config["n_positions"] = 1024
     (tmp_path / "config.json").write_text(json.dumps(config))
     assert catalog_show(catalog, str(tmp_path / "config.json")).parameters == 124_439_808
 

@@ -65,5 +65,3 @@ def _fields_without_default(kind: str) -> tuple[str, ...]:
         for field in dataclasses.fields(ROW_TYPES[kind])
         if field.default is dataclasses.MISSING and field.name not in ("id", "figures")
     )
-
-

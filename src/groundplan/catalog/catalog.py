@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from groundplan.catalog.build import typed_row
-from groundplan.catalog.loader import Figures, read_figures, read_prices, read_storage_prices
+from groundplan.catalog.inheritance import merged_rows
+from groundplan.catalog.loader import read_figures, read_prices, read_storage_prices
 from groundplan.catalog.model_files import ModelTable, model_files
 from groundplan.catalog.names import NameIndex
 from groundplan.catalog.rows import (
@@ -29,8 +31,8 @@ from groundplan.catalog.rows import (
     StorageProduct,
 )
 from groundplan.catalog.schema import DATA, ROW_TYPES, SINGULAR
-from groundplan.catalog.user_rows import UserRow, UserRows, read_user_rows
-from groundplan.errors import CatalogError, InputError
+from groundplan.catalog.user_rows import UserRows, read_user_rows
+from groundplan.errors import InputError, UnknownName
 
 VERSION = (DATA / "VERSION").read_text(encoding="utf-8").strip()
 FOLDERS_VARIABLE = "GROUNDPLAN_CATALOG"
@@ -110,7 +112,8 @@ class Catalog:
     @cached_property
     def prices(self) -> tuple[Price, ...]:
         """Host prices; the user's replace built-in ones of the same host, region and option."""
-        own = {(price.host, price.region, price.option): self._complete(price) for price in self._user.prices}
+        mine = [self._complete(place, price) for place, price in self._user.prices]
+        own = {(price.host, price.region, price.option): price for price in mine}
         built_in = read_prices(DATA / "prices.csv")
         kept = [p for p in built_in if (p.host, p.region, p.option) not in own] if own else built_in
         return (*kept, *own.values())
@@ -224,9 +227,7 @@ class Catalog:
     def version(self) -> str:
         """Date of the built-in data, and a digest of the user's rows where there are any."""
         texts = list(self._user.texts)
-        texts += [
-            path.read_text(encoding="utf-8", errors="replace") for path in model_files(self._folders).values()
-        ]
+        texts += [path.read_text(encoding="utf-8", errors="replace") for path in model_files(self._folders).values()]
         return f"{VERSION}+{sha256(chr(0).join(texts).encode()).hexdigest()[:8]}" if texts else VERSION
 
     # -- reading ---------------------------------------------------------------------------------------------------
@@ -246,58 +247,23 @@ class Catalog:
     def _grids_by_place(self) -> Mapping[tuple[str, str], Grid]:
         return {(grid.provider, grid.region): grid for grid in self.grids.values()}
 
-    def _complete(self, price: Price) -> Price:
+    def _complete(self, place: str, price: Price) -> Price:
         """Find the host a user's price is for, and take its provider where none is said."""
-        host = self.host(price.host)
-        return Price(
-            host.id,
-            price.provider or host.provider,
-            price.region,
-            price.option,
-            price.usd_per_hour,
-            price.date,
-            price.evidence,
-            price.source,
-        )
+        try:
+            host = self.host(price.host)
+        except UnknownName as error:
+            raise UnknownName(f"host of the price in {place}:", error.name, error.nearest or self.hosts) from None
+        return replace(price, host=host.id, provider=price.provider or host.provider)
 
     def _table(self, kind: str, row_type: type[AnyRow]) -> Mapping[str, AnyRow]:
         assert ROW_TYPES[kind] is row_type
         figures = read_figures(DATA / f"{kind}.csv", kind)
         rows = {identity: cast("AnyRow", typed_row(kind, identity, own)) for identity, own in figures.items()}
-        own_rows = self._user.rows.get(kind)
-        if own_rows:
-            index = NameIndex(SINGULAR[kind], rows)
-            for identity, row in own_rows.items():
-                merged = _inherited(identity, own_rows, figures, index, ())
-                rows[identity] = cast("AnyRow", _typed_user_row(kind, identity, row, merged))
+        mine = self._user.rows.get(kind)
+        if mine:
+            for identity, row in merged_rows(kind, mine, figures, NameIndex(SINGULAR[kind], rows)).items():
+                rows[identity] = cast("AnyRow", row)
         return rows
-
-
-def _inherited(
-    identity: str,
-    own_rows: Mapping[str, UserRow],
-    built_in: Mapping[str, Figures],
-    index: NameIndex,
-    seen: tuple[str, ...],
-) -> Figures:
-    """Return the figures of a user's row on top of those of the row it is like."""
-    if identity in seen:
-        raise InputError(f"{own_rows[identity].where} is like itself", "name another row after like:")
-    row = own_rows[identity]
-    if row.like is None:
-        return {**row.figures}
-    if row.like in own_rows and row.like != identity:
-        base = _inherited(row.like, own_rows, built_in, index, (*seen, identity))
-    else:
-        base = built_in[index.find(row.like)]
-    return {**base, **row.figures}
-
-
-def _typed_user_row(kind: str, identity: str, row: UserRow, figures: Figures) -> Row:
-    try:
-        return typed_row(kind, identity, figures)
-    except CatalogError as error:
-        raise InputError(f"{row.where}: {error.what}", f"give it: {error.mend}") from None
 
 
 def load_catalog(folders: Sequence[Path] | None = None) -> Catalog:

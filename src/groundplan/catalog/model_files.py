@@ -52,5 +52,5 @@ def read_model(path: Path) -> Mapping[str, Any]:
     except (OSError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read: {error}", "write a JSON object in UTF-8") from None
     if not isinstance(row, dict):
-        raise InputError(f"{path}: holds no JSON object", "write {\"name\": ..., \"source\": ..., \"config\": {...}}")
+        raise InputError(f"{path}: holds no JSON object", 'write {"name": ..., "source": ..., "config": {...}}')
     return {"id": path.stem, **row}

@@ -1,9 +1,9 @@
 """The user's own rows: YAML files in a folder of theirs, with the same attributes as the built-in data.
 
-    accelerators:
-      my-gpu: {like: h100-sxm, memory: 96 GB, source: "vendor quote of 2026-10-02"}
-    prices:
-      - {host: my-host, option: owned, usd_per_hour: 12.5, date: 2026-10-02, source: "controlling"}
+accelerators:
+  my-gpu: {like: h100-sxm, memory: 96 GB, source: "vendor quote of 2026-10-02"}
+prices:
+  - {host: my-host, option: owned, usd_per_hour: 12.5, date: 2026-10-02, source: "controlling"}
 """
 
 from __future__ import annotations
@@ -37,9 +37,15 @@ ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 class UserRow:
     """One row of a user's file: what it says itself, and which row it builds on."""
 
-    where: str  # file:line
+    place: str  # file:line
+    name: str  # kind and id, for messages
     like: str | None
     figures: Figures
+
+    @property
+    def where(self) -> str:
+        """Where the row is and what it is, for messages."""
+        return f"{self.place}: {self.name}"
 
 
 @dataclass(slots=True)
@@ -47,7 +53,7 @@ class UserRows:
     """All rows of the user's files; a later file overrides an earlier one."""
 
     rows: dict[str, dict[str, UserRow]] = field(default_factory=dict)
-    prices: list[Price] = field(default_factory=list)
+    prices: list[tuple[str, Price]] = field(default_factory=list)  # file:line of each
     texts: list[str] = field(default_factory=list)  # what was read, for the digest
 
 
@@ -129,14 +135,16 @@ def _plain(node: yaml.Node, path: Path) -> Any:
 
 def _row(kind: str, identity: str, node: yaml.Node, path: Path) -> UserRow:
     pairs = dict(_pairs(node, path, f"the attributes of {identity}"))
-    where = f"{_place(path, node)}: {SINGULAR[kind]} {identity}"
+    label = f"{SINGULAR[kind]} {identity}"
+    where = f"{_place(path, node)}: {label}"
     about = {key: str(_plain(pairs.pop(key), path)) for key in ROW_KEYS if key in pairs}
     attributes = attributes_by_any_name(kind)
     figures: Figures = {}
     for name, value_node in pairs.items():
         attribute = attributes.get(name)
         if attribute is None:
-            raise UnknownName(f"attribute in {where}", name, [*schema()[kind], *ROW_KEYS])
+            of = f"attribute of {label} in {_place(path, value_node)}:"
+            raise UnknownName(of, name, [*schema()[kind], *ROW_KEYS])
         figures[attribute.name] = _figure(attribute, value_node, about, path, where)
     if not figures and "like" not in about:
         raise InputError(f"{where} says nothing", "give its attributes, or like: another row")
@@ -146,12 +154,10 @@ def _row(kind: str, identity: str, node: yaml.Node, path: Path) -> UserRow:
         figures["name"] = Figure(identity, "", Evidence.PUBLISHED, about.get("source", ""))
     if "like" in about:  # the aliases of the row it builds on go on meaning that row
         figures.setdefault("aliases", Figure(None, "", Evidence.UNKNOWN, about.get("source", "")))
-    return UserRow(where, about.get("like"), figures)
+    return UserRow(_place(path, node), label, about.get("like"), figures)
 
 
-def _figure(
-    attribute: Attribute, node: yaml.Node, about: Mapping[str, str], path: Path, where: str
-) -> Figure:
+def _figure(attribute: Attribute, node: yaml.Node, about: Mapping[str, str], path: Path, where: str) -> Figure:
     value = _plain(node, path)
     said = dict(about)
     if isinstance(value, dict):
@@ -193,12 +199,12 @@ def _base_value(attribute: Attribute, value: Any, where: str) -> float | str | N
     return number
 
 
-def _prices(node: yaml.Node, path: Path) -> list[Price]:
+def _prices(node: yaml.Node, path: Path) -> list[tuple[str, Price]]:
     import yaml
 
     if not isinstance(node, yaml.SequenceNode):
         raise InputError(f"{_place(path, node)}: prices are no list", "write - {host: ..., option: ..., ...}")
-    return [_price(item, path) for item in node.value]
+    return [(_place(path, item), _price(item, path)) for item in node.value]
 
 
 def _price(node: yaml.Node, path: Path) -> Price:

@@ -13,7 +13,7 @@ from groundplan.cli.asked import Answer, Asked
 from groundplan.errors import GroundplanError, InputError
 
 MARK = b"groundplan"
-HEAD_BYTES = 512
+HEAD_BYTES = 65_536  # a CSV header names every column of a design
 TAIL_BYTES = 512
 WIDE_TERMINAL = 100
 
@@ -24,8 +24,13 @@ def deliver(answer: Answer, asked: Asked) -> None:
         write_file(asked.out, _text(answer, asked, terminal=False), asked.force)
         print(f"wrote {asked.out}", file=sys.stderr)
         return
-    sys.stdout.write(_text(answer, asked, terminal=sys.stdout.isatty()))
-    sys.stdout.flush()
+    text = _text(answer, asked, terminal=sys.stdout.isatty())
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone (`| head`): say nothing, and keep the interpreter from flushing again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _text(answer: Answer, asked: Asked, terminal: bool) -> str:

@@ -24,17 +24,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = app(args=given, prog_name="groundplan", standalone_mode=False)
-        sys.stdout.flush()
     except GroundplanError as error:
         return _say(error, given)
     except USAGE_ERROR as error:
         return _say(_request_error(error), given)
     except (KeyboardInterrupt, typer.Abort):
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader has gone (`| head`): say nothing, and keep the interpreter from flushing again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except OSError as error:
         return _say(GroundplanError(f"{error.strerror or error}: {error.filename or 'output'}"), given)
     except Exception as error:

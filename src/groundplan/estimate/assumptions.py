@@ -73,7 +73,7 @@ CHECKPOINT_WRITE = Assumption(
     "s",
     "assumed",
     "a checkpoint is stored within five minutes; BLOOM wrote 2.3 TB in 40 s (github.com/stas00/ml-engineering), "
-    "Meta's 405B job in 51 s (arXiv 2407.20143)",
+    "a 405B job on 8,960 GPUs took 51 s (ByteCheckpoint, arXiv 2407.20143)",
 )
 REQUEST_BYTES = Assumption("request_bytes", 8.0 * 2**20, "bytes", "assumed", "one read of a streaming loader, 8 MiB")
 DECODE_RATE = Assumption(

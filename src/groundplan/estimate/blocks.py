@@ -25,7 +25,10 @@ def attention_matmuls(model: TransformerModel) -> tuple[Matmul, ...]:
         rank, rope = block.kv_lora_rank, block.rope_head_dim
         query = block.heads * block.head_dim
         queries = (
-            (Matmul("query_down", hidden, block.q_lora_rank, "none"), Matmul("query_up", block.q_lora_rank, query, "column"))
+            (
+                Matmul("query_down", hidden, block.q_lora_rank, "none"),
+                Matmul("query_up", block.q_lora_rank, query, "column"),
+            )
             if block.q_lora_rank
             else (Matmul("query", hidden, query, "column"),)
         )

@@ -78,5 +78,6 @@ def products_for(products: Iterable[StorageProduct], demand: StorageDemand) -> l
     """Return every product's answer: those that do first, cheapest first, unknown prices last."""
     answers = [answer_of(product, demand) for product in products]
     return sorted(
-        answers, key=lambda a: (not a.ok, a.usd_per_month is None, a.usd_per_month or 0.0, a.provisioned_bytes or 0.0, a.id)
+        answers,
+        key=lambda a: (not a.ok, a.usd_per_month is None, a.usd_per_month or 0.0, a.provisioned_bytes or 0.0, a.id),
     )

@@ -45,25 +45,33 @@ def explain_trees(design: DesignResult, sized: Sized, flops_per_step: float) -> 
     """Return the trees by metric: step_s, mfu, memory, run_s, cost_usd, energy_j, carbon_kg, goodput."""
     step = _step_tree(design, sized)
     memory = total_of(
-        "memory.total_bytes", "bytes",
+        "memory.total_bytes",
+        "bytes",
         tuple(Term(name, value, "bytes", MEMORY_FORMULA) for name, value in design.memory.terms.items()),
     )
-    run = total_of(
-        "run_s", "s", tuple(Term(n, v, "s", RUN_FORMULAS.get(n, "")) for n, v in design.run_terms.items())
-    )
+    run = total_of("run_s", "s", tuple(Term(n, v, "s", RUN_FORMULAS.get(n, "")) for n, v in design.run_terms.items()))
     trees = {"step_s": step, "memory": memory, "run_s": run, "mfu": _mfu(design, sized, flops_per_step, step)}
     trees["goodput"] = Term(
-        "goodput", design.goodput.value, "1", "1 / (M exp(R/M) (exp((T + w)/M) - 1) / T)",
+        "goodput",
+        design.goodput.value,
+        "1",
+        "1 / (M exp(R/M) (exp((T + w)/M) - 1) / T)",
         {
-            "interval T [s]": design.checkpoint.interval_s, "stall w [s]": design.checkpoint.stall_s,
+            "interval T [s]": design.checkpoint.interval_s,
+            "stall w [s]": design.checkpoint.stall_s,
             "mtbf M [s]": design.checkpoint.mtbf_s,
         },
         "Daly 2006, FGCS 22(3)",
     )
     if design.cost_usd is not None and design.price is not None:
         price = Term(
-            "price", design.price.usd_per_hour, "USD/h", "catalog price of all nodes", {"date": design.price.date},
-            design.price.source, design.price.evidence,
+            "price",
+            design.price.usd_per_hour,
+            "USD/h",
+            "catalog price of all nodes",
+            {"date": design.price.date},
+            design.price.source,
+            design.price.evidence,
         )
         parts = tuple(
             Term(name, usd, "USD", "seconds x price / 3600" if name != "storage" else "monthly price x run / 30 days")
@@ -71,8 +79,15 @@ def explain_trees(design: DesignResult, sized: Sized, flops_per_step: float) -> 
         )
         total = total_of("cost_usd", "USD", parts)
         trees["cost_usd"] = Term(
-            "cost_usd", total.value, "USD", "sum of the parts, each its share of the run x price",
-            {"price [USD/h]": price.value, "run [s]": design.run_s.value}, price.source, price.evidence, "sum", parts,
+            "cost_usd",
+            total.value,
+            "USD",
+            "sum of the parts, each its share of the run x price",
+            {"price [USD/h]": price.value, "run [s]": design.run_s.value},
+            price.source,
+            price.evidence,
+            "sum",
+            parts,
         )
     if design.energy_j is not None:
         joules, run_s = design.energy_j.value, design.run_s.value
@@ -81,7 +96,10 @@ def explain_trees(design: DesignResult, sized: Sized, flops_per_step: float) -> 
         )
         if design.carbon_kg is not None:
             trees["carbon_kg"] = Term(
-                "carbon_kg", design.carbon_kg.value, "kg", "energy [kWh] x grid intensity [g/kWh] / 1000",
+                "carbon_kg",
+                design.carbon_kg.value,
+                "kg",
+                "energy [kWh] x grid intensity [g/kWh] / 1000",
                 {"energy [kWh]": joules / 3.6e6, "grid [g/kWh]": design.carbon_kg.value * 1000.0 / (joules / 3.6e6)},
             )
     return trees
@@ -91,7 +109,10 @@ def _step_tree(design: DesignResult, sized: Sized) -> Term:
     """The step, with the accelerator's figures as the inputs of its compute terms."""
     rates = sized.rates
     inputs = {
-        "matmul": {"rate [FLOP/s]": rates.gemm_flops_per_s, "micro-batches": float(design.layout.gradient_accumulation)},
+        "matmul": {
+            "rate [FLOP/s]": rates.gemm_flops_per_s,
+            "micro-batches": float(design.layout.gradient_accumulation),
+        },
         "elementwise": {"bandwidth [bytes/s]": rates.memory_bytes_per_s},
         "attention": {"rate [FLOP/s]": rates.attention_flops_per_s},
         "tensor_parallel": {"intra [bytes/s]": rates.intra_bytes_per_s},
@@ -110,10 +131,18 @@ def _mfu(design: DesignResult, sized: Sized, flops_per_step: float, step: Term) 
     peak = sized.rates.peak_flops_per_s
     kind = sized.setting.precision.gemm
     datasheet = Term("peak", peak, "FLOP/s", "dense peak", {}, _source(sized, kind), _class(sized, kind))
-    work = Term("model_flops", flops_per_step, "FLOP", "3 x forward FLOPs of the matmuls and causal attention, one step")
+    work = Term(
+        "model_flops", flops_per_step, "FLOP", "3 x forward FLOPs of the matmuls and causal attention, one step"
+    )
     return Term(
-        "mfu", design.mfu.value, "1", "model FLOPs / (step_s x accelerators x peak)",
-        {"accelerators": float(design.accelerators)}, "Chowdhery 2022, arXiv 2204.02311", Evidence.DERIVED.value, "ratio",
+        "mfu",
+        design.mfu.value,
+        "1",
+        "model FLOPs / (step_s x accelerators x peak)",
+        {"accelerators": float(design.accelerators)},
+        "Chowdhery 2022, arXiv 2204.02311",
+        Evidence.DERIVED.value,
+        "ratio",
         (work, step, datasheet),
     )
 

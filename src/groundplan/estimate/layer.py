@@ -150,12 +150,14 @@ def _attention_times(
             flash_attention_s(flops * FLASH_BACKWARD_FLOPS, rates.attention_flops_per_s, backward),
         )
     # Unfused kernels compute the full square and mask it.
-    square = attention_flops(
-        attended_pairs(job.sequence, False, 0), block.heads, block.head_dim, block.value_head_dim
-    ) * per_device
-    moved = unfused_attention_bytes(
-        job.sequence, block.heads, setting.precision.activation_bytes, UNFUSED_SCORE_PASSES
-    ) * per_device
+    square = (
+        attention_flops(attended_pairs(job.sequence, False, 0), block.heads, block.head_dim, block.value_head_dim)
+        * per_device
+    )
+    moved = (
+        unfused_attention_bytes(job.sequence, block.heads, setting.precision.activation_bytes, UNFUSED_SCORE_PASSES)
+        * per_device
+    )
     scores = elementwise_s(moved, rates.memory_bytes_per_s, KERNEL_FIXED_S)
     matmul = flash_attention_s(square, rates.attention_flops_per_s, UNFUSED_MATMUL_SHARE)
     return matmul + scores, 2.0 * (matmul + scores)

@@ -143,7 +143,7 @@ def backward_elements(model: TransformerModel, with_experts: bool) -> LayerEleme
     The largest block's inner gradients, and the gradients of its input and output.
     """
     block = model.attention
-    inner = block.heads * block.head_dim + block.kv_heads * (block.head_dim + block.value_head_dim)
+    inner: float = block.heads * block.head_dim + block.kv_heads * (block.head_dim + block.value_head_dim)
     if with_experts and model.experts is not None:
         experts = model.experts
         copies = experts.top_k * (model.hidden + feed_forward_gradients(experts.width, experts.gated))

@@ -85,9 +85,7 @@ def resolve_rates(setting: Setting, known: Iterable[Accelerator]) -> Rates:
     peak = _peak(accelerator, precision.gemm)
     if peak is None:
         has = ", ".join(sorted(accelerator.flops)) or "no known rate"
-        raise InputError(
-            f"{accelerator.name} has no known {precision.gemm} rate", f"choose a precision it has: {has}"
-        )
+        raise InputError(f"{accelerator.name} has no known {precision.gemm} rate", f"choose a precision it has: {has}")
     if accelerator.memory_bytes_per_s is None or accelerator.memory_bytes is None:
         raise InputError(
             f"the memory of {accelerator.name} is unknown", "add a catalog row with its memory and memory bandwidth"

@@ -43,4 +43,3 @@ def trained_parameters(job: TrainingJob) -> float:
     dense, expert = adapter_parameters(model, job.lora or Lora())
     expert_layers = model.experts.layers if model.experts else 0
     return model.dense_layers * dense + expert_layers * expert
-

@@ -111,8 +111,13 @@ def step_time(
     weight_backward = stage_layers * work.mix("matmul_weight_gradient")
     payload, hop = stage_hop(model, job, setting, rates, layout)
     terms["pipeline_bubble"] = bubble_s(
-        micro_batches, layout.pp, layout.vpp, forward + inner / 3.0, backward + 2.0 * inner / 3.0,
-        layout.zero_bubble, weight_backward,
+        micro_batches,
+        layout.pp,
+        layout.vpp,
+        forward + inner / 3.0,
+        backward + 2.0 * inner / 3.0,
+        layout.zero_bubble,
+        weight_backward,
     )
     hops = 2.0 * layout.vpp * np.where(np.asarray(layout.pp) > 1, micro_batches, 0.0)
     fill = 2.0 * (layout.pp * layout.vpp - 1)
@@ -177,9 +182,7 @@ def _ends(model: TransformerModel, job: TrainingJob, setting: Setting, rates: Ra
     head = Matmul("logits", float(model.hidden), float(model.vocabulary), "column")
     forward, input_gradient, weight_gradient = matmul_times(head, setting, rates, layout.tp, tokens)
     passes = 2.0 if setting.stack.fused_cross_entropy else 5.0
-    loss = elementwise_s(
-        passes * 4.0 * tokens * model.vocabulary / layout.tp, rates.memory_bytes_per_s, KERNEL_FIXED_S
-    )
+    loss = elementwise_s(passes * 4.0 * tokens * model.vocabulary / layout.tp, rates.memory_bytes_per_s, KERNEL_FIXED_S)
     lookup = elementwise_s(
         4.0 * setting.precision.activation_bytes * tokens * model.hidden, rates.memory_bytes_per_s, KERNEL_FIXED_S
     )

@@ -64,7 +64,9 @@ def context_traffic(
     payload = layout.micro_batch * job.sequence * width * setting.precision.activation_bytes
     count = (_passes(layout) + 1.0) * np.ceil(model.layers / layout.pp) * micro_batches
     once = all_gather_s(payload, layout.cp, inside, *_links(rates))
-    return Traffic("context_parallel", "cp", layout.cp, inside, count * all_gather_bytes(payload, layout.cp), count * once)
+    return Traffic(
+        "context_parallel", "cp", layout.cp, inside, count * all_gather_bytes(payload, layout.cp), count * once
+    )
 
 
 def expert_traffic(
@@ -79,7 +81,9 @@ def expert_traffic(
     payload = _residual_bytes(model, job, setting, layout) / layout.tp * experts.top_k
     count = 2.0 * _passes(layout) * np.ceil(experts.layers / layout.pp) * micro_batches
     once = all_to_all_s(payload, layout.ep, inside, *_links(rates))
-    return Traffic("expert_parallel", "ep", layout.ep, inside, count * all_gather_bytes(payload, layout.ep), count * once)
+    return Traffic(
+        "expert_parallel", "ep", layout.ep, inside, count * all_gather_bytes(payload, layout.ep), count * once
+    )
 
 
 def stage_hop(
@@ -120,7 +124,12 @@ def state_traffic(
     replicas = layout.dp * layout.cp
     parts = (
         (parameters.dense, replicas, layout.tp, layout.shard),
-        (parameters.experts, np.maximum(replicas // layout.ep, 1), layout.tp * layout.ep, np.maximum(layout.shard // layout.ep, 1)),
+        (
+            parameters.experts,
+            np.maximum(replicas // layout.ep, 1),
+            layout.tp * layout.ep,
+            np.maximum(layout.shard // layout.ep, 1),
+        ),
     )
     reduce_bytes: Floats = 0.0
     reduce_time: Floats = 0.0

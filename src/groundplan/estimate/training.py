@@ -33,7 +33,7 @@ from groundplan.evidence import Prediction
 from groundplan.physics.arrays import Floats
 from groundplan.physics.checkpoint import checkpoint_bytes
 from groundplan.physics.energy import carbon_kg, device_power_w, energy_j, facility_power_w
-from groundplan.workload.job import Overrides, TrainingJob
+from groundplan.workload.job import Method, Overrides, TrainingJob
 from groundplan.workload.model import SampleModel
 
 
@@ -76,11 +76,11 @@ def assess(sized: Sized, around: Circumstances) -> DesignResult:
     run_s = sum(terms.values())
     low, high = given.STEP_INTERVAL
     power_w = _power_w(sized, around, step_terms)
-    joules = energy_j(power_w, run_s) if power_w is not None else None
+    joules = float(energy_j(power_w, run_s)) if power_w is not None else None
     grams = _carbon_intensity(around)
     cost_terms = _cost_terms(around.price, cluster.nodes, terms, storage.usd_per_month, run_s)
     cost = sum(cost_terms.values()) if cost_terms else None
-    flops = model_flops_per_token(job.model, job.sequence) * job.global_batch * job.sequence
+    flops = step_flops(job)
     mfu = flops / (step_s * cluster.accelerators * sized.rates.peak_flops_per_s)
     tokens_per_s = job.global_batch * job.sequence / step_s
     goodput = float(run.goodput)
@@ -98,7 +98,7 @@ def assess(sized: Sized, around: Circumstances) -> DesignResult:
         run_s=Prediction.within(run_s, low, high),
         cost_usd=Prediction.within(cost, low, high) if cost is not None else None,
         energy_j=Prediction.within(joules, 0.9 * low, high) if joules is not None else None,
-        carbon_kg=Prediction.within(carbon_kg(joules, grams), 0.9 * low, high) if joules is not None else None,
+        carbon_kg=Prediction.within(float(carbon_kg(joules, grams)), 0.9 * low, high) if joules is not None else None,
         mfu=Prediction(mfu, mfu / high, mfu / low),
         goodput=Prediction(goodput, 1.0 - 2.0 * (1.0 - goodput), 1.0 - 0.5 * (1.0 - goodput)),
         tokens=job.tokens,
@@ -110,14 +110,24 @@ def assess(sized: Sized, around: Circumstances) -> DesignResult:
         network=_network(sized, step_s),
         storage=storage,
         checkpoint=CheckpointPlan(
-            demand.checkpoint_bytes, float(run.write_s), float(run.stall_s), float(run.mtbf_s),
-            float(run.interval_s), goodput,
+            demand.checkpoint_bytes,
+            float(run.write_s),
+            float(run.stall_s),
+            float(run.mtbf_s),
+            float(run.interval_s),
+            goodput,
         ),
         relaxed=None,
         reason="",
         explain={},
     )
     return replace(result, explain=explain_trees(result, sized, flops))
+
+
+def step_flops(job: TrainingJob) -> float:
+    """Model FLOPs of one step: forward, input and weight gradients; adapters leave out the frozen weights' gradients."""
+    whole = model_flops_per_token(job.model, job.sequence) * job.global_batch * job.sequence
+    return whole * 2.0 / 3.0 if job.method in (Method.LORA, Method.QLORA) else whole
 
 
 def memory_need(terms: Mapping[str, Floats], capacity_bytes: float) -> MemoryNeed:
@@ -138,10 +148,23 @@ def layout_choice(sized: Sized) -> LayoutChoice:
     else:
         schedule = "interleaved" if layout.vpp > 1 else "1f1b"
     return LayoutChoice(
-        int(layout.tp), int(layout.pp), int(layout.vpp), int(layout.cp), int(layout.ep), int(layout.dp),
-        int(layout.zero), int(layout.shard), int(layout.micro_batch), round(float(sized.step.micro_batches)),
-        Recompute(int(layout.recompute)).name.lower(), round(float(layout.recomputed) * stage_layers), sized.setting.precision.id,
-        bool(layout.sequence_parallel), bool(layout.offload), schedule, sized.setting.stack.id,
+        int(layout.tp),
+        int(layout.pp),
+        int(layout.vpp),
+        int(layout.cp),
+        int(layout.ep),
+        int(layout.dp),
+        int(layout.zero),
+        int(layout.shard),
+        int(layout.micro_batch),
+        round(float(sized.step.micro_batches)),
+        Recompute(int(layout.recompute)).name.lower(),
+        round(float(layout.recomputed) * stage_layers),
+        sized.setting.precision.id,
+        bool(layout.sequence_parallel),
+        bool(layout.offload),
+        schedule,
+        sized.setting.stack.id,
     )
 
 
@@ -155,9 +178,13 @@ def _demand(sized: Sized, step_s: float) -> _Demand:
     job = sized.job
     precision = sized.setting.precision
     kept = precision.weight_bytes + precision.master_bytes + sized.optimizer.state_bytes
-    saved = checkpoint_bytes(trained_parameters(job), kept)
+    saved = float(checkpoint_bytes(trained_parameters(job), kept))
     stored = job.dataset.bytes if job.dataset and job.dataset.bytes else 0.0
-    per_sequence = job.dataset.sample_bytes * (job.sequence if job.dataset.kind in ("text", "tokens") else 1.0) if job.dataset else 0.0
+    per_sequence = (
+        job.dataset.sample_bytes * (job.sequence if job.dataset.kind in ("text", "tokens") else 1.0)
+        if job.dataset
+        else 0.0
+    )
     read = job.global_batch * per_sequence / step_s
     return _Demand(stored + CHECKPOINTS_KEPT * saved, read, saved / CHECKPOINT_WRITE_S, saved)
 
@@ -174,8 +201,13 @@ def _storage(demand: _Demand, around: Circumstances, nodes: int) -> tuple[Storag
     write = chosen.write_bytes_per_s if chosen else None
     fallback = nodes * float(given.STORAGE_WRITE.value or 0.0)
     need = StorageNeed(
-        chosen.id if chosen else None, demand.read_bytes_per_s, demand.checkpoint_bytes, demand.write_bytes_per_s,
-        demand.capacity_bytes, chosen.provisioned_bytes if chosen else None, chosen is not None,
+        chosen.id if chosen else None,
+        demand.read_bytes_per_s,
+        demand.checkpoint_bytes,
+        demand.write_bytes_per_s,
+        demand.capacity_bytes,
+        chosen.provisioned_bytes if chosen else None,
+        chosen is not None,
         chosen.usd_per_month if chosen else None,
     )
     return need, write or fallback
@@ -253,8 +285,12 @@ def _price_used(around: Circumstances, nodes: int, per_host: int) -> PriceUsed |
     if price is None:
         return None
     return PriceUsed(
-        price.usd_per_hour * nodes, price.usd_per_hour / per_host, price.date, around.price_age_days,
-        price.evidence, price.source,
+        price.usd_per_hour * nodes,
+        price.usd_per_hour / per_host,
+        price.date,
+        around.price_age_days,
+        price.evidence,
+        price.source,
     )
 
 
@@ -285,8 +321,13 @@ def _network(sized: Sized, step_s: float) -> NetworkNeed:
             across += sent / (inside if traffic.group in ("tp", "dp", "cp") else 1)
         needs.append(
             CollectiveNeed(
-                traffic.name, traffic.group, ranks, sent, "across domains" if crosses else "inside a domain",
-                float(np.asarray(traffic.time_s)), float(np.asarray(exposed)),
+                traffic.name,
+                traffic.group,
+                ranks,
+                sent,
+                "across domains" if crosses else "inside a domain",
+                float(np.asarray(traffic.time_s)),
+                float(np.asarray(exposed)),
             )
         )
     rates = sized.rates

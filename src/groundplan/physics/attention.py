@@ -42,16 +42,17 @@ def attended_pairs(sequence: Floats, causal: Floats, window: Floats) -> Floats:
     """
     s = np.asarray(sequence, dtype=float)
     seen = np.where(np.asarray(window) > 0, np.minimum(window, s), s)
-    return seen * (s - np.where(causal, (seen - 1.0) / 2.0, 0.0))
+    unseen: Floats = np.where(causal, (seen - 1.0) / 2.0, 0.0)
+    return seen * (s - unseen)
 
 
 def attention_flops(pairs: Floats, heads: Floats, qk_dim: Floats, value_dim: Floats) -> Floats:
     """Forward FLOPs of scores and weighted values: ``2 x pairs x heads x (qk_dim + value_dim)``.
 
     >>> attention_flops(10, 2, 128, 128)
-    10240
+    10240.0
     """
-    return 2 * pairs * heads * (qk_dim + value_dim)
+    return 2.0 * pairs * heads * (qk_dim + value_dim)
 
 
 def flash_efficiency(sequence: Floats, head_dim: Floats, saturated: Floats) -> Floats:

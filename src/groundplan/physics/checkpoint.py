@@ -127,7 +127,8 @@ def overhead(interval_s: Floats, cost_s: Floats, restart_s: Floats, mtbf_s: Floa
     Notes
     -----
     ``M exp(R/M) (exp((T + w)/M) - 1) / T``, the complete model of Daly 2006, per second of work. Without failures
-    (M infinite) it is ``(T + w)/T``; where M is far below the interval or the restart it is infinite: the run never ends.
+    (M infinite) it is ``(T + w)/T``; where M is far below the interval or the restart it is infinite, and the run
+    never ends.
 
     >>> round(float(overhead(3600.0, 0.0, 300.0, 6646.0)), 2)
     1.39

@@ -1,7 +1,7 @@
 """Time of a dense matrix multiplication from its shape: a roofline with tile and wave losses, smooth throughout.
 
-Libraries tile the product and hand the tiles to the multiprocessors in waves. What a shape loses by that is a staircase;
-here is its mean slope, so that the time never falls when a dimension grows and a search sees no false steps.
+Libraries tile the product and hand the tiles to the multiprocessors in waves. What a shape loses by that is a
+staircase; here is its mean slope, so that the time never falls when a dimension grows and a search sees no false steps.
 
 References
 ----------
@@ -24,7 +24,7 @@ LOST_TILE = 0.5
 LOST_WAVE = 0.5
 """Waves lost: the last one is half full on average."""
 SPLIT_WAVE = 0.05
-"""Part of a wave that even the smallest product fills, as libraries then cut smaller tiles or split the depth (assumed)."""
+"""Part of a wave that even the smallest product fills, as libraries then cut smaller tiles or split k (assumed)."""
 PROLOGUE_DEPTH = 192.0
 """Depth k at which filling and draining the multiply pipeline costs as much as the multiplication (derived)."""
 
@@ -62,7 +62,7 @@ def gemm_efficiency(m: Floats, n: Floats, k: Floats, compute_units: Floats, coun
     (0.95, 0.16)
     """
     edges = (m / (m + LOST_TILE * TILE_ROWS)) * (n / (n + LOST_TILE * TILE_COLUMNS))
-    waves = m * n * (count / (TILE_ROWS * TILE_COLUMNS * compute_units)) + SPLIT_WAVE
+    waves = (m / TILE_ROWS) * (n / TILE_COLUMNS) * (count / compute_units) + SPLIT_WAVE
     filled = np.where(np.isnan(compute_units), 1.0, waves / (waves + LOST_WAVE))
     return edges * filled * (k / (k + PROLOGUE_DEPTH))
 

@@ -33,7 +33,7 @@ def elementwise_s(bytes_moved: Floats, memory_bytes_per_s: Floats, fixed_s: Floa
 def launch_bound_s(device_s: Floats, launches: Floats, launch_s: Floats) -> Floats:
     """Seconds of a run of kernels whose launches the host issues one after the other.
 
-    The launches queue ahead of the device, so that only the slower of the two shows: ``max(device, launches x launch)``.
+    Launches queue ahead of the device, so that only the slower of the two shows: ``max(device, launches x launch)``.
 
     >>> float(launch_bound_s(0.001, 100, 5e-6))
     0.001

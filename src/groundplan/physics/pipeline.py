@@ -1,6 +1,6 @@
 """Closed forms of pipeline-parallel schedules: idle time, step time, and what a stage must remember.
 
-`forward_s` and `backward_s` are one micro-batch through all layers of one device, whatever the number of virtual stages.
+`forward_s` and `backward_s` are one micro-batch through all layers of a device, whatever the number of virtual stages.
 
 References
 ----------
@@ -89,7 +89,8 @@ def pipeline_s(
     >>> float(pipeline_s(8, 4, 1, 1.0, 2.0, 0.0, False, 1.0, 0.0, 0.0))
     33.0
     """
-    p, v = np.asarray(stages), np.asarray(virtual)
+    p: Floats = np.asarray(stages)
+    v: Floats = np.asarray(virtual)
     work: Floats = forward_s + backward_s
     ends: Floats = first_extra_s + last_extra_s
     slowest = work + np.where(p > 1, np.maximum(first_extra_s, last_extra_s), ends)

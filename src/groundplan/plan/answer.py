@@ -75,7 +75,14 @@ def ranked(designs: Sequence[DesignResult], objective: Objective) -> list[Design
     """Return the designs best first; ties go to the faster, then to the smaller, then by name."""
     return sorted(
         designs,
-        key=lambda d: (objective_of(d, objective), d.run_s.value, d.accelerators, d.instance, d.purchase, d.layout.precision),
+        key=lambda d: (
+            objective_of(d, objective),
+            d.run_s.value,
+            d.accelerators,
+            d.instance,
+            d.purchase,
+            d.layout.precision,
+        ),
     )
 
 

@@ -53,17 +53,31 @@ def _feasible(brief: Brief, found: Found, good: list[DesignResult], limits: Sequ
     alternatives = tuple(replace(d, reason=_why_lost(d, best, limits, objective)) for d in others[:ALTERNATIVES])
     tightest = max(limits, key=lambda limit: limit.excess(best), default=None)
     if tightest is None:
-        binding = Binding(objective.value, objective_of(best, objective), None, "", f"no limits; least {objective.value}")
+        binding = Binding(
+            objective.value, objective_of(best, objective), None, "", f"no limits; least {objective.value}"
+        )
     else:
         used = tightest.of(best)
         binding = Binding(
-            tightest.constraint, used, tightest.bound, tightest.unit,
+            tightest.constraint,
+            used,
+            tightest.bound,
+            tightest.unit,
             f"{tightest.constraint} is the tightest limit, {tightest.excess(best):.0%} used",
         )
     headline = f"feasible: {_named(best)}, {_totals(best)}"
     return Decision(
-        True, headline, binding, winner, alternatives, (), tuple(pareto_front(found.designs)), found.rejected,
-        found.candidates, found.fitting, found.scored,
+        True,
+        headline,
+        binding,
+        winner,
+        alternatives,
+        (),
+        tuple(pareto_front(found.designs)),
+        found.rejected,
+        found.candidates,
+        found.fitting,
+        found.scored,
     )
 
 
@@ -75,19 +89,28 @@ def _infeasible(brief: Brief, catalog: Catalog, found: Found, limits: Sequence[L
         # What more accelerators would do: the same brief without that limit.
         wider = search(_more(brief, found, limits), catalog, None)
     pairs = _relaxations(brief, catalog, found, wider, limits)
-    answers = tuple(
-        replace(design, relaxed=relaxed, reason=_relaxed_text(relaxed)) for design, relaxed in pairs
-    )
+    answers = tuple(replace(design, relaxed=relaxed, reason=_relaxed_text(relaxed)) for design, relaxed in pairs)
     within = [d for d in found.designs if all(l.excess(d) <= 1 for l in limits if l.constraint == "max_accelerators")]
     best = min(within or found.designs, key=lambda d: (max(limit.excess(d) for limit in limits), d.run_s.value))
     worst = max(limits, key=lambda limit: limit.excess(best))
     binding = Binding(worst.constraint, worst.of(best), worst.bound, worst.unit, worst.text(worst.of(best)))
     headline = f"not feasible: {_named(best)} takes {_totals(best)}; {_shortfall(brief, best)}"
     others = _distinct(ranked(found.designs, brief.goal.minimize), None)
-    alternatives = tuple(replace(d, reason=_why_lost(d, best, limits, brief.goal.minimize)) for d in others[:ALTERNATIVES])
+    alternatives = tuple(
+        replace(d, reason=_why_lost(d, best, limits, brief.goal.minimize)) for d in others[:ALTERNATIVES]
+    )
     return Decision(
-        False, headline, binding, None, alternatives, answers, tuple(pareto_front(found.designs)), found.rejected,
-        found.candidates, found.fitting, found.scored,
+        False,
+        headline,
+        binding,
+        None,
+        alternatives,
+        answers,
+        tuple(pareto_front(found.designs)),
+        found.rejected,
+        found.candidates,
+        found.fitting,
+        found.scored,
     )
 
 
@@ -96,7 +119,9 @@ def _more(brief: Brief, found: Found, limits: Sequence[Limit]) -> Brief:
     deadline = next((limit for limit in limits if limit.constraint == "deadline"), None)
     allowed = brief.goal.max_accelerators or 1
     needed = allowed * (min(deadline.excess(d) * d.accelerators for d in found.designs) / allowed if deadline else 2.0)
-    counts = tuple(sorted({c for c in ladder(LARGEST_CLUSTER) if max(allowed + 1, needed) <= c <= 3.0 * max(allowed, needed)}))
+    counts = tuple(
+        sorted({c for c in ladder(LARGEST_CLUSTER) if max(allowed + 1, needed) <= c <= 3.0 * max(allowed, needed)})
+    )
     return replace(brief, candidates=replace(brief.candidates, counts=counts[:3]))
 
 
@@ -121,7 +146,13 @@ def _fewer_tokens(
 ) -> tuple[DesignResult, Relaxed] | None:
     """Return the design that trains the most tokens within every limit."""
     shares = [
-        (min((limit.bound / limit.of(d) for limit in limits if limit.constraint in ("deadline", "budget")), default=0.0), d)
+        (
+            min(
+                (limit.bound / limit.of(d) for limit in limits if limit.constraint in ("deadline", "budget")),
+                default=0.0,
+            ),
+            d,
+        )
         for d in found.designs
     ]
     share, design = max(shares, key=lambda pair: (pair[0], -pair[1].accelerators, pair[1].instance))
@@ -160,7 +191,11 @@ def _nothing_fits(brief: Brief, catalog: Catalog, found: Found, limits: Sequence
                 design = min(pool, key=lambda d: (d.accelerators, objective_of(d, brief.goal.minimize)))
                 allowed = float(brief.goal.max_accelerators or max(brief.candidates.counts))
                 relaxed = Relaxed(
-                    "max_accelerators", allowed, float(design.accelerators), design.accelerators / allowed, "accelerators",
+                    "max_accelerators",
+                    allowed,
+                    float(design.accelerators),
+                    design.accelerators / allowed,
+                    "accelerators",
                     tuple(l.text(l.of(design)) for l in kept if l.excess(design) > 1.0),
                 )
                 answers = (replace(design, relaxed=relaxed, reason=_relaxed_text(relaxed)),)
@@ -204,7 +239,8 @@ def _why_lost(design: DesignResult, best: DesignResult, limits: Sequence[Limit],
         return f"its {objective.value} is unknown"
     if mine <= winner:
         return "keeps the limits the answer above does not" if mine < winner else f"the same {objective.value}"
-    return f"{mine / winner - 1.0:.0%} more {objective.value}"
+    behind = mine / winner - 1.0
+    return f"{behind:.0%} more {objective.value}" if behind >= 0.1 else f"{behind:.1%} more {objective.value}"
 
 
 def _relaxed_text(relaxed: Relaxed) -> str:

@@ -41,7 +41,12 @@ class Workshop:
     def memory(self, layout: Layout) -> dict[str, Floats]:
         """Memory terms of the fullest device."""
         return memory_terms(
-            self.job.model, self.job, layout, self.setting.precision, self.optimizer, self.setting.stack,
+            self.job.model,
+            self.job,
+            layout,
+            self.setting.precision,
+            self.optimizer,
+            self.setting.stack,
             self.setting.flash_attention,
         )
 

@@ -13,6 +13,8 @@ from groundplan.workload.job import Brief, Objective
 
 LARGEST_CLUSTER = 16_384
 """Accelerators of the largest cluster tried when the brief sets no limit."""
+OWNED_PROVIDER = "on-prem"
+"""Provider of hosts that are bought, not rented."""
 TRAINING_CLASSES = frozenset({"datacenter", "rack", "inference", "consumer", "tpu", "asic", "datacenter-legacy"})
 """Accelerator classes that are considered when the brief names none; announced and edge parts must be named."""
 
@@ -37,7 +39,7 @@ def candidate_hosts(brief: Brief, catalog: Catalog) -> list[Host]:
         When the candidates exclude each other.
     """
     wanted = brief.candidates
-    hosts = [
+    matching = [
         host
         for host in catalog.hosts.values()
         if (not wanted.accelerators or host.accelerator in wanted.accelerators)
@@ -45,6 +47,10 @@ def candidate_hosts(brief: Brief, catalog: Catalog) -> list[Host]:
         and (not wanted.instances or host.id in wanted.instances)
         and (bool(wanted.accelerators or wanted.instances) or _trains(catalog.accelerators[host.accelerator]))
     ]
+    rented = [host for host in matching if host.provider != OWNED_PROVIDER]
+    owning = OWNED_PROVIDER in wanted.providers or bool(wanted.instances) or "owned" in wanted.purchase
+    # What one would have to buy counts only where it is asked for, or where nobody rents it out.
+    hosts = matching if owning or not rented else rented
     if not hosts:
         raise InputError("no host matches the candidates", _empty_hint(brief, catalog))
     return hosts
@@ -68,9 +74,14 @@ def _empty_hint(brief: Brief, catalog: Catalog) -> str:
 def node_counts(host: Host, brief: Brief, limit: int | None) -> list[int]:
     """Return the numbers of hosts to try: the brief's counts, or a ladder of powers of two and their halves between.
 
-    `limit` bounds the accelerators; a host with more than the limit is not tried.
+    `limit` bounds the accelerators; a host with more than the limit is not tried. Hosts without a known network are
+    tried alone.
     """
     per_host = host.accelerators
+    if host.nic_bits_per_s is None and host.scaleup_domain <= per_host:
+        # Nothing is known of a network between such hosts: one of them, or none.
+        wanted = brief.candidates.counts
+        return [1] if (not wanted or per_host in wanted) and per_host <= (limit or per_host) else []
     if brief.candidates.counts:
         return sorted({count // per_host for count in brief.candidates.counts if count % per_host == 0})
     most = min(limit or LARGEST_CLUSTER, LARGEST_CLUSTER) // per_host
@@ -118,7 +129,7 @@ def tariffs(host: Host, brief: Brief, catalog: Catalog) -> list[Tariff]:
         prices = catalog.prices_of(host.id, option=option)
         if brief.candidates.regions:
             prices = [p for p in prices if p.region in brief.candidates.regions]
-        if host.provider == "on-prem" and not prices:
+        if host.provider == OWNED_PROVIDER and not prices:
             prices = catalog.prices_of(host.id, option="owned")
         if prices:
             best = min(prices, key=lambda p: _preference(p, host, brief, catalog))

@@ -91,7 +91,11 @@ def search(brief: Brief, catalog: Catalog, limit: int | None) -> Found:
                     if fastest.least_layout is not None:
                         shortfalls.append(
                             MemoryShortfall(
-                                cluster, workshop.setting.precision.id, fastest.least_layout, fastest.least_peak_bytes, workshop.capacity_bytes
+                                cluster,
+                                workshop.setting.precision.id,
+                                fastest.least_layout,
+                                fastest.least_peak_bytes,
+                                workshop.capacity_bytes,
                             )
                         )
                     continue
@@ -124,20 +128,34 @@ def workshop_for(brief: Brief, catalog: Catalog, cluster: Cluster, precision: Pr
 def sized(workshop: Workshop, layout: Layout) -> Sized:
     """Evaluate one layout."""
     return Sized(
-        workshop.job, workshop.setting, workshop.rates, workshop.optimizer, layout, workshop.step(layout),
-        workshop.memory(layout), workshop.capacity_bytes,
+        workshop.job,
+        workshop.setting,
+        workshop.rates,
+        workshop.optimizer,
+        layout,
+        workshop.step(layout),
+        workshop.memory(layout),
+        workshop.capacity_bytes,
     )
 
 
 def around(tariff: Tariff, brief: Brief, catalog: Catalog) -> Circumstances:
     """Collect what surrounds a design under one tariff: storage is the provider's own, or the one asked for."""
     wanted, provider = brief.candidates.storage, tariff.provider
+    products = catalog.storage.values()
     if wanted is not None:
-        storage = (catalog.storage[wanted],)
+        storage = [catalog.storage[wanted]]
     else:
-        storage = tuple(p for p in catalog.storage.values() if p.provider == provider and p.kind != "local")
+        own = [p for p in products if p.provider == provider and p.kind != "local"]
+        # Where the catalog knows no storage of the provider, object stores that anyone can use stand in.
+        storage = own or [p for p in products if p.kind == "object"]
     return Circumstances(
-        tariff.option, tariff.price, age_days(tariff.price, brief.as_of), tariff.region, tariff.grid, storage,
+        tariff.option,
+        tariff.price,
+        age_days(tariff.price, brief.as_of),
+        tariff.region,
+        tariff.grid,
+        tuple(storage),
         brief.overrides,
     )
 
@@ -149,9 +167,7 @@ def age_days(price: Price | None, as_of: str) -> int | None:
     return (date.fromisoformat(as_of) - date.fromisoformat(price.date)).days
 
 
-def _workshops(
-    brief: Brief, catalog: Catalog, cluster: Cluster, rejected: list[Rejected]
-) -> Iterable[Workshop]:
+def _workshops(brief: Brief, catalog: Catalog, cluster: Cluster, rejected: list[Rejected]) -> Iterable[Workshop]:
     """Yield one workshop per precision the brief allows and the accelerator has."""
     accelerator = cluster.accelerator
     wanted: Sequence[str] = brief.job.precisions
@@ -170,9 +186,14 @@ def _shared(known: dict[tuple[object, ...], Fastest], workshop: Workshop, brief:
     """Search the layouts once for all clusters that are the same to the laws."""
     cluster = workshop.setting.cluster
     key = (
-        cluster.accelerator.id, cluster.accelerators, cluster.host.accelerators, workshop.rates.domain,
-        round(workshop.rates.inter_bytes_per_s), round(workshop.rates.inter_latency_s * 1e9),
-        workshop.setting.precision.id, workshop.setting.stack.id,
+        cluster.accelerator.id,
+        cluster.accelerators,
+        cluster.host.accelerators,
+        workshop.rates.domain,
+        round(workshop.rates.inter_bytes_per_s),
+        round(workshop.rates.inter_latency_s * 1e9),
+        workshop.setting.precision.id,
+        workshop.setting.stack.id,
     )
     if key not in known:
         known[key] = fastest_layouts(workshop, brief.overrides, keep=1)
@@ -200,9 +221,7 @@ SHORTLIST = 12
 """Hosts searched at most when the brief leaves the choice open, those with the best bounds."""
 
 
-def _worth_searching(
-    hosts: list[Host], brief: Brief, catalog: Catalog, rejected: list[Rejected]
-) -> list[Host]:
+def _worth_searching(hosts: list[Host], brief: Brief, catalog: Catalog, rejected: list[Rejected]) -> list[Host]:
     """Keep the hosts whose bound on the objective is best: work at the best matmul rate, nothing else.
 
     The bound is what a host could do if nothing but matrix multiplications took time; no layout beats it.
@@ -252,8 +271,18 @@ def reassess(design: DesignResult, brief: Brief, catalog: Catalog) -> DesignResu
     chosen, model = design.layout, brief.job.model
     stage_layers = 0 if isinstance(model, SampleModel) else -(-model.layers // chosen.pp)
     layout = Layout(
-        chosen.tp, chosen.pp, chosen.vpp, chosen.cp, chosen.ep, chosen.dp, chosen.zero, chosen.shard,
-        chosen.micro_batch, recompute_code(chosen.recompute), chosen.sequence_parallel, chosen.offload,
+        chosen.tp,
+        chosen.pp,
+        chosen.vpp,
+        chosen.cp,
+        chosen.ep,
+        chosen.dp,
+        chosen.zero,
+        chosen.shard,
+        chosen.micro_batch,
+        recompute_code(chosen.recompute),
+        chosen.sequence_parallel,
+        chosen.offload,
         chosen.schedule == "zero-bubble",
         chosen.recompute_layers / max(1, stage_layers),
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ class LayoutGrid:
         """Return the grid with only the given entries of axis 0."""
         height = self.valid.shape[0]
 
-        def kept(values: object) -> object:
+        def kept(values: Any) -> Any:
             return values[rows] if isinstance(values, np.ndarray) and values.shape[0] == height else values
 
         return LayoutGrid(
@@ -154,7 +155,7 @@ def _divides(job: TrainingJob, devices: int, rows: NDArray[np.int64], fixed: Ove
     # An interleaved schedule wants whole rounds of micro-batches; a pipeline with fewer than its stages idles most.
     valid &= (vpp == 1) | (micro_batches % pp == 0)
     valid &= (pp == 1) | (micro_batches >= pp)
-    return valid if fixed.dp is None else valid & (dp == fixed.dp)
+    return np.asarray(valid if fixed.dp is None else valid & (dp == fixed.dp), dtype=bool)
 
 
 def _stages(layers: int, devices: int, fixed: Overrides) -> list[tuple[int, int, int]]:
@@ -224,18 +225,20 @@ def check_fixed(job: TrainingJob, fixed: Overrides) -> None:
     if fixed.ep is not None:
         count = model.experts.count if model.experts else 1
         if count % fixed.ep:
-            raise InputError(f"ep {fixed.ep} does not divide the {count} experts of {model.name}", f"choose a divisor of {count}")
+            raise InputError(
+                f"ep {fixed.ep} does not divide the {count} experts of {model.name}", f"choose a divisor of {count}"
+            )
     if fixed.micro_batch is not None and job.global_batch % fixed.micro_batch:
         raise InputError(
             f"micro-batch {fixed.micro_batch} does not divide the global batch of {job.global_batch} sequences",
             "choose a divisor of the global batch",
         )
     if fixed.cp is not None and job.sequence % fixed.cp:
-        raise InputError(f"cp {fixed.cp} does not divide the sequence of {job.sequence} tokens", "choose a divisor of it")
+        raise InputError(
+            f"cp {fixed.cp} does not divide the sequence of {job.sequence} tokens", "choose a divisor of it"
+        )
     if fixed.recompute is not None:
         recompute_code(fixed.recompute)
-
-
 
 
 def _choice(fixed: int | None, free: Sequence[int]) -> Sequence[int]:

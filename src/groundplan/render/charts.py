@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from groundplan.errors import MissingExtra
-from groundplan.render.document import Chart, ChartKind
+from groundplan.render.document import Chart, ChartKind, one_line
 
 WIDTH = 560
 BAR_STEP = 24
@@ -39,6 +39,7 @@ def svg(chart: Chart, name: str) -> str:
         import vl_convert
     except ImportError as error:
         raise MissingExtra("charts in reports", "charts") from error
+    chart = _drawable(chart)
     drawn = {ChartKind.SHARES: _shares, ChartKind.FRONT: _front, ChartKind.MONTHS: _months}[chart.kind](altair, chart)
     styled = (
         drawn.configure(background="transparent", font="sans-serif", padding={"left": 24, "right": 24})
@@ -50,6 +51,15 @@ def svg(chart: Chart, name: str) -> str:
     )
     text: str = vl_convert.vegalite_to_svg(styled.to_json())
     return _embedded(text, chart.title, name)
+
+
+def _drawable(chart: Chart) -> Chart:
+    """Return the chart without control characters in its texts: they end vl-convert's process."""
+    points = tuple(
+        {key: one_line(value) if isinstance(value, str) else value for key, value in point.items()}
+        for point in chart.points
+    )
+    return Chart(chart.kind, one_line(chart.title), chart.unit, points)
 
 
 def _embedded(text: str, title: str, name: str) -> str:

@@ -6,9 +6,21 @@ into text. All text in a document is plain: writers escape it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+def one_line(text: str) -> str:
+    """Return text on one line without control characters, as every writer prints it.
+
+    >>> one_line("a\\tb\\x1b[31m\\n")
+    'a b [31m'
+    """
+    return _CONTROLS.sub(" ", text).strip(" ") if _CONTROLS.search(text) else text
 
 
 class Tone(StrEnum):

@@ -168,9 +168,7 @@ def _explain(saved: Saving, restart: float, asynchronous: bool) -> dict[str, Ter
         "restarts": (saved.restarts_s, "M (exp((T + w)/M) - 1) (exp(R/M) - 1)"),
         "lost_work": (saved.rework_s, "M (exp((T + w)/M) - 1) - (T + w), and the write that was not over"),
     }
-    children = tuple(
-        Term(name, float(value), "s", formula, source=DALY) for name, (value, formula) in parts.items()
-    )
+    children = tuple(Term(name, float(value), "s", formula, source=DALY) for name, (value, formula) in parts.items())
     symbols: dict[str, float | str | None] = {
         "T [s]": float(saved.interval_s),
         "w [s]": float(saved.stall_s),
@@ -183,7 +181,8 @@ def _explain(saved: Saving, restart: float, asynchronous: bool) -> dict[str, Ter
             "interval_s",
             float(saved.interval_s),
             "s",
-            "max(sqrt(2 w M)(1 + sqrt(w/2M)/3 + (w/2M)/9) - w, write)" if asynchronous
+            "max(sqrt(2 w M)(1 + sqrt(w/2M)/3 + (w/2M)/9) - w, write)"
+            if asynchronous
             else "sqrt(2 w M)(1 + sqrt(w/2M)/3 + (w/2M)/9) - w",
             {**symbols, "write [s]": float(saved.write_s)},
             DALY,

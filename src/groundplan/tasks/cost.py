@@ -134,9 +134,7 @@ def _check(request: CostRequest) -> None:
 def _given(request: CostRequest) -> _Bill:
     unit = request.price or 0.0
     whole = unit * request.accelerators
-    price = CostPrice(
-        unit, whole, None, None, None, "given", "", None, Evidence.ASSUMED.value, "given by the user"
-    )
+    price = CostPrice(unit, whole, None, None, None, "given", "", None, Evidence.ASSUMED.value, "given by the user")
     return _Bill(price, request.accelerators)
 
 

@@ -29,7 +29,9 @@ def diff(a: Mapping[str, Any], b: Mapping[str, Any]) -> DiffResult:
     """
     kinds = [str(saved.get("schema", "")).rsplit("/", 1)[0] for saved in (a, b)]
     if not all(kind.startswith("groundplan/") for kind in kinds):
-        raise InputError("both files must be saved results of groundplan", "save one with --format json --out plan.json")
+        raise InputError(
+            "both files must be saved results of groundplan", "save one with --format json --out plan.json"
+        )
     if kinds[0] != kinds[1]:
         raise InputError(f"cannot compare {kinds[0]} with {kinds[1]}", "compare two results of the same command")
     return DiffResult("groundplan/diff/1", tuple(differences(a, b)))

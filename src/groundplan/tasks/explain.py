@@ -30,14 +30,18 @@ def explain(saved: Mapping[str, Any], metric: str) -> ExplainResult:
     InputError, UnknownName
     """
     if not str(saved.get("schema", "")).startswith("groundplan/"):
-        raise InputError("not a saved result of groundplan", "save one with: groundplan plan brief.yaml --out plan.json")
+        raise InputError(
+            "not a saved result of groundplan", "save one with: groundplan plan brief.yaml --out plan.json"
+        )
     design = _design(saved)
     trees = design.get("explain") or {}
     if not trees:
         raise InputError("this result carries no formula trees", "explain a saved plan, train or memory result")
     if metric not in trees:
         raise UnknownName("metric", metric, trees)
-    name = " ".join(str(design[key]) for key in ("provider", "instance", "accelerators", "accelerator") if design.get(key))
+    name = " ".join(
+        str(design[key]) for key in ("provider", "instance", "accelerators", "accelerator") if design.get(key)
+    )
     return ExplainResult("groundplan/explain/1", metric, name, trees[metric])
 
 

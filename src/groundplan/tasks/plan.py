@@ -130,14 +130,26 @@ def workload_of(brief: Brief) -> Workload:
     active = getattr(model, "active_parameters", model.parameters)
     flops = model_flops_per_token(model, job.sequence) * job.tokens
     return Workload(
-        model.name, model.parameters, active, job.tokens, flops, job.sequence, job.global_batch, job.method.value,
+        model.name,
+        model.parameters,
+        active,
+        job.tokens,
+        flops,
+        job.sequence,
+        job.global_batch,
+        job.method.value,
         job.optimizer,
     )
 
 
 def _point(design: DesignResult) -> ParetoPoint:
     return ParetoPoint(
-        design.provider, design.instance, design.accelerator, design.accelerators, design.purchase, design.run_s.value,
+        design.provider,
+        design.instance,
+        design.accelerator,
+        design.accelerators,
+        design.purchase,
+        design.run_s.value,
         design.cost_usd.value if design.cost_usd else None,
         design.energy_j.value if design.energy_j else None,
         design.carbon_kg.value if design.carbon_kg else None,

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from groundplan.catalog.catalog import Catalog
+from groundplan.catalog.rows import Accelerator
 from groundplan.errors import InputError, UnknownName
-from groundplan.estimate.data import StorageAnswer, StorageDemand, products_for
+from groundplan.estimate import assumptions as given
+from groundplan.estimate.assumptions import number
+from groundplan.estimate.data import CHECKPOINTS_KEPT, StorageAnswer, StorageDemand, products_for
 from groundplan.estimate.dataset_kinds import DatasetKind, dataset_kinds, rate_on
-from groundplan.evidence import Assumption, Result, Term
+from groundplan.evidence import Assumption, Evidence, Result, Term
 from groundplan.physics.checkpoint import checkpoint_bytes
-from groundplan.physics.loader import decode_cores
+from groundplan.physics.loader import decode_cores, stall_share
 from groundplan.physics.storage import cache_hit_rate, read_bytes_per_s, requests_in_flight
+from groundplan.workload.model import Model, TransformerModel
 from groundplan.workload.models import load_model
 
-CHECKPOINT_BYTES_PER_PARAMETER = 14.0
-"""bf16 weights, fp32 master copy and two Adam moments."""
-REQUEST_BYTES = 8.0 * 2**20
-"""Size of one read request of a streaming loader; class assumed."""
-DECODE_BYTES_PER_S_PER_CORE = 2.5e8
-"""Stored bytes one core decompresses and decodes a second: JPEG decoding runs at 100-150 MB/s, zstd at 500 and more;
-class assumed."""
+TEXT_KINDS = ("text", "tokens")
+FLOP_PER_PARAMETER_AND_TOKEN = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,19 @@ class StorageRequest:
     sample_bytes: float | None = None
     dataset_bytes: float | None = None
     cached_fraction: float = 0.0
-    model: str | None = None  # for its checkpoints
-    checkpoint_write_s: float = 300.0
+    model: str | None = None  # for its checkpoints, and how fast it reads text
+    checkpoint_write_s: float | None = None
     storage: str | None = None
+    pinned: bool = False  # the cache keeps what it holds
 
 
 @dataclass(frozen=True, slots=True)
 class StorageResult(Result):
-    """The demand, and every product's answer to it, those that do first."""
+    """The demand, and every product's answer to it, those that do first.
+
+    `requests_in_flight` and `stall_share`, the share of the time accelerators wait for data, are those of the first
+    product; None where its latency or rate is unknown.
+    """
 
     schema: str
     headline: str
@@ -51,63 +56,60 @@ class StorageResult(Result):
     requests_in_flight: float | None
     cache_hit_rate: float
     decompress_cores: float
+    stall_share: float | None
     products: tuple[StorageAnswer, ...]
     assumptions: tuple[Assumption, ...]
     explain: dict[str, Term]
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How many samples one accelerator takes in a second, and how that is known."""
+
+    samples_per_s: float
+    evidence: str
+    source: str
+    assumptions: tuple[Assumption, ...] = ()
+
+
 def storage(request: StorageRequest, catalog: Catalog) -> StorageResult:
-    """Return what storage must deliver.
+    """Return what storage must deliver, and which products do.
 
     Raises
     ------
     InputError, UnknownName
+        For names that are not in the catalog, sizes that cannot be, or a rate nobody published.
     """
     _check(request)
     kind = _kind(request.dataset_kind)
     accelerator = catalog.accelerator(request.accelerator)
-    published = rate_on(kind, accelerator.id)
+    model = load_model(request.model, catalog) if request.model else None
+    reading = _reading(request, kind, accelerator, model)
     sample = request.sample_bytes if request.sample_bytes is not None else kind.sample_bytes
-    samples = request.samples_per_s
-    if samples is None:
-        if published is None:
-            raise InputError(
-                f"how fast {accelerator.name} reads {kind.id} is not published", "give --samples-per-s (tokens/s for text)"
-            )
-        samples = published.bytes_per_s / kind.sample_bytes
-    demanded = float(read_bytes_per_s(request.accelerators, samples, sample))
-    hits = float(cache_hit_rate(request.cached_fraction, False))
+    demanded = float(read_bytes_per_s(request.accelerators, reading.samples_per_s, sample))
+    hits = float(cache_hit_rate(request.cached_fraction, request.pinned))
     read = demanded * (1.0 - hits)
-    size = float(checkpoint_bytes(load_model(request.model, catalog).parameters, CHECKPOINT_BYTES_PER_PARAMETER)) if request.model else None
-    write = (size or 0.0) / request.checkpoint_write_s
-    products = catalog.storage.values() if request.storage is None else [catalog.storage_product(request.storage)]
-    demand = StorageDemand((request.dataset_bytes or 0.0) + 3.0 * (size or 0.0), read, write)
-    answers = products_for(products, demand)
-    latency = catalog.storage_product(answers[0].id).latency_s if answers else None
-    in_flight = float(requests_in_flight(read, REQUEST_BYTES, latency)) if latency else None
-    source = published.source if published and request.samples_per_s is None else "given by the user"
+    kept = number(given.CHECKPOINT_BYTES_PER_PARAMETER)
+    size = float(checkpoint_bytes(model.parameters, kept)) if model else None
+    within = request.checkpoint_write_s or number(given.CHECKPOINT_WRITE)
+    write = (size or 0.0) / within
+    demand = StorageDemand((request.dataset_bytes or 0.0) + CHECKPOINTS_KEPT * (size or 0.0), read, write)
+    asked = catalog.storage.values() if request.storage is None else [catalog.storage_product(request.storage)]
+    answers = tuple(products_for(asked, demand))
     return StorageResult(
-        "groundplan/storage/1", _headline(request, kind, read, answers), read, size, write, in_flight, hits,
-        float(decode_cores(demanded, DECODE_BYTES_PER_S_PER_CORE)) if kind.decoded else 0.0, tuple(answers),
-        _assumptions(request, kind, sample),
-        {
-            "read_bytes_per_s": Term(
-                "read_bytes_per_s", read, "bytes/s", "accelerators x samples/s x sample bytes x (1 - cache hits)",
-                {
-                    "accelerators": float(request.accelerators), "samples/s": samples, "sample [bytes]": sample,
-                    "cache hits": hits,
-                },
-                source, published.evidence if published else "assumed",
-            )
-        },
+        schema="groundplan/storage/1",
+        headline=_headline(request, accelerator, kind, read, write, answers),
+        read_bytes_per_s=read,
+        checkpoint_bytes=size,
+        write_bytes_per_s=write,
+        requests_in_flight=_in_flight(answers, read, catalog),
+        cache_hit_rate=hits,
+        decompress_cores=float(decode_cores(demanded, number(given.DECODE_RATE))) if kind.decoded else 0.0,
+        stall_share=_stall_share(answers, read),
+        products=answers,
+        assumptions=_assumptions(request, kind, sample, reading, model),
+        explain=_explain(request, reading, sample, hits, read, size, write, within),
     )
-
-
-def _kind(name: str) -> DatasetKind:
-    kinds = dataset_kinds()
-    if name not in kinds:
-        raise UnknownName("dataset kind", name, kinds)
-    return kinds[name]
 
 
 def _check(request: StorageRequest) -> None:
@@ -116,26 +118,132 @@ def _check(request: StorageRequest) -> None:
     if not 0.0 <= request.cached_fraction <= 1.0:
         raise InputError(f"cached-fraction is {request.cached_fraction}", "give a share between 0 and 1")
     positive = {
-        "samples-per-s": request.samples_per_s, "sample-bytes": request.sample_bytes,
-        "dataset-bytes": request.dataset_bytes, "checkpoint-write": request.checkpoint_write_s,
+        "samples-per-s": request.samples_per_s,
+        "sample-bytes": request.sample_bytes,
+        "dataset-bytes": request.dataset_bytes,
+        "checkpoint-write": request.checkpoint_write_s,
     }
     for name, value in positive.items():
-        if value is not None and not 0.0 < value < float("inf"):
+        if value is not None and not 0.0 < value < math.inf:
             raise InputError(f"{name} is {value}", "give a number above 0")
 
 
-def _headline(request: StorageRequest, kind: DatasetKind, read: float, answers: list[StorageAnswer]) -> str:
+def _kind(name: str) -> DatasetKind:
+    """Return the kind people call `name`: letter case, hyphens and spaces do not matter."""
+    kinds = dataset_kinds()
+    folded = {_folded(identity): kind for identity, kind in kinds.items()}
+    if _folded(name) not in folded:
+        raise UnknownName("dataset kind", name, kinds)
+    return folded[_folded(name)]
+
+
+def _folded(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def _reading(request: StorageRequest, kind: DatasetKind, accelerator: Accelerator, model: Model | None) -> _Reading:
+    """Find the rate: what the user says, else what the model reads, else what was published for the accelerator."""
+    if request.samples_per_s is not None:
+        return _Reading(request.samples_per_s, Evidence.ASSUMED.value, "given by the user")
+    text = kind.id in TEXT_KINDS
+    published = rate_on(kind, accelerator.id)
+    if published is not None and not (text and model):
+        return _Reading(published.bytes_per_s / kind.sample_bytes, published.evidence, published.source)
+    if text:
+        return _reading_tokens(accelerator, model)
+    have = ", ".join(rate.accelerator for rate in kind.rates)
+    raise InputError(
+        f"how fast {accelerator.name} reads {kind.id} is not published; it is for {have}", "give --samples-per-s"
+    )
+
+
+def _reading_tokens(accelerator: Accelerator, model: Model | None) -> _Reading:
+    """Tokens a second at the usual share of the peak: MFU x peak / (6 FLOP x active parameters)."""
+    peak = accelerator.flops.get("bf16") or accelerator.flops.get("fp16")
+    if peak is None:
+        raise InputError(f"the bf16 rate of {accelerator.name} is unknown", "give --samples-per-s, in tokens")
+    active = number(given.REFERENCE_PARAMETERS)
+    if model is not None:
+        active = float(model.active_parameters if isinstance(model, TransformerModel) else model.parameters)
+    tokens = number(given.REFERENCE_MFU) * peak / (FLOP_PER_PARAMETER_AND_TOKEN * active)
+    used = (given.REFERENCE_MFU,) if model else (given.REFERENCE_MFU, given.REFERENCE_PARAMETERS)
+    return _Reading(tokens, Evidence.DERIVED.value, "MFU x bf16 peak / (6 FLOP x active parameters)", used)
+
+
+def _in_flight(answers: tuple[StorageAnswer, ...], read: float, catalog: Catalog) -> float | None:
+    latency = catalog.storage[answers[0].id].latency_s if answers else None
+    return float(requests_in_flight(read, number(given.REQUEST_BYTES), latency)) if latency is not None else None
+
+
+def _stall_share(answers: tuple[StorageAnswer, ...], read: float) -> float | None:
+    """Share of the time accelerators wait when they read from the first product: per byte, 1/need against 1/have."""
+    have = answers[0].read_bytes_per_s if answers else None
+    return float(stall_share(1.0 / read, 1.0 / have)) if have and read > 0.0 else None
+
+
+def _headline(
+    request: StorageRequest,
+    accelerator: Accelerator,
+    kind: DatasetKind,
+    read: float,
+    write: float,
+    answers: tuple[StorageAnswer, ...],
+) -> str:
     doing = sum(answer.ok for answer in answers)
+    saving = f" and write checkpoints at {write / 1e9:,.3g} GB/s" if write else ""
     return (
-        f"{request.accelerators} x {request.accelerator} reading {kind.name} need {read / 1e9:,.4g} GB/s; "
+        f"{request.accelerators} x {accelerator.name} read {kind.name} at {read / 1e9:,.3g} GB/s{saving}; "
         f"{doing} of {len(answers)} products deliver it"
     )
 
 
-def _assumptions(request: StorageRequest, kind: DatasetKind, sample: float) -> tuple[Assumption, ...]:
-    found = [Assumption("sample_bytes", sample, "bytes", kind.evidence if request.sample_bytes is None else "assumed", kind.source)]
+def _assumptions(
+    request: StorageRequest, kind: DatasetKind, sample: float, reading: _Reading, model: Model | None
+) -> tuple[Assumption, ...]:
+    found = list(reading.assumptions)
+    if request.sample_bytes is None:
+        found.insert(0, Assumption("sample_bytes", sample, "bytes", kind.evidence, kind.source))
     if kind.decoded:
+        found.append(given.DECODE_RATE)
+    if model is not None:
+        found.append(given.CHECKPOINT_BYTES_PER_PARAMETER)
+        found += [given.CHECKPOINT_WRITE] if request.checkpoint_write_s is None else []
         found.append(
-            Assumption("decode_bytes_per_s_per_core", DECODE_BYTES_PER_S_PER_CORE, "bytes/s", "assumed", "decoding is never free")
+            Assumption("checkpoints_kept", CHECKPOINTS_KEPT, "1", "assumed", "one being written, two to fall back to")
         )
-    return tuple(found)
+    return (*found, given.REQUEST_BYTES)
+
+
+def _explain(
+    request: StorageRequest,
+    reading: _Reading,
+    sample: float,
+    hits: float,
+    read: float,
+    size: float | None,
+    write: float,
+    within: float,
+) -> dict[str, Term]:
+    return {
+        "read_bytes_per_s": Term(
+            "read_bytes_per_s",
+            read,
+            "bytes/s",
+            "accelerators x samples/s x sample bytes x (1 - cache hits)",
+            {
+                "accelerators": float(request.accelerators),
+                "samples/s": reading.samples_per_s,
+                "sample [bytes]": sample,
+                "cache hits": hits,
+            },
+            reading.source,
+            reading.evidence,
+        ),
+        "write_bytes_per_s": Term(
+            "write_bytes_per_s",
+            write,
+            "bytes/s",
+            "checkpoint / time to write it",
+            {"checkpoint [bytes]": size, "time [s]": within},
+        ),
+    }

@@ -71,7 +71,14 @@ class TrainResult(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the design's keys at the top level."""
-        plain = dict(plain_json({name: getattr(self, name) for name in ("schema", "tool_version", "catalog_version", "as_of", "workload")}))
+        plain = dict(
+            plain_json(
+                {
+                    name: getattr(self, name)
+                    for name in ("schema", "tool_version", "catalog_version", "as_of", "workload")
+                }
+            )
+        )
         plain.update(self.design.to_dict())
         plain.update(plain_json({"assumptions": self.assumptions, "warnings": self.warnings}))
         return plain
@@ -85,12 +92,20 @@ def train(request: TrainRequest, catalog: Catalog) -> TrainResult:
     InputError
         When no host offers that many of the accelerator, or a size is impossible.
     """
-    brief = read_brief(_brief_of(request), catalog, as_of=datetime.date.fromisoformat(request.as_of) if request.as_of else None)
+    brief = read_brief(
+        _brief_of(request), catalog, as_of=datetime.date.fromisoformat(request.as_of) if request.as_of else None
+    )
     found = search(brief, catalog, None)
     design = _best(found, brief, catalog, request)
     return TrainResult(
-        "groundplan/train/1", __version__, catalog.version, brief.as_of, workload_of(brief), design,
-        listed(brief, [design]), warnings_of(brief, [design], catalog),
+        "groundplan/train/1",
+        __version__,
+        catalog.version,
+        brief.as_of,
+        workload_of(brief),
+        design,
+        listed(brief, [design]),
+        warnings_of(brief, [design], catalog),
     )
 
 
@@ -101,8 +116,12 @@ def _best(found: Found, brief: Brief, catalog: Catalog, request: TrainRequest) -
         return replace(best, reason=f"cheapest of {len(found.designs)} hosts and tariffs, fastest layout that fits")
     if found.shortfalls:
         least = min(found.shortfalls, key=lambda s: s.peak_bytes / s.capacity_bytes)
-        return replace(assess_shortfall(least, brief, catalog), reason="does not fit: shown is the layout that needs least memory")
-    reasons = "; ".join(f"{r.name}: {r.reason}" for r in found.rejected[:3]) or "no layout divides the batch and the devices"
+        return replace(
+            assess_shortfall(least, brief, catalog), reason="does not fit: shown is the layout that needs least memory"
+        )
+    reasons = (
+        "; ".join(f"{r.name}: {r.reason}" for r in found.rejected[:3]) or "no layout divides the batch and the devices"
+    )
     raise InputError(
         f"{request.accelerators} x {request.accelerator} cannot train this: {reasons}",
         "change the number, the global batch, or the fixed sizes",

@@ -10,6 +10,7 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from groundplan.render.document import one_line
 from groundplan.render.views import command_of
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -95,7 +96,7 @@ def _cell(value: Any) -> str | float | int:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return value
-    text = _cell_text(value)
+    text = one_line(_cell_text(value))
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 

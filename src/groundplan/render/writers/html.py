@@ -9,7 +9,7 @@ from importlib.resources import files
 from groundplan.errors import MissingExtra
 from groundplan.quantities import format_percent
 from groundplan.render import charts
-from groundplan.render.document import Breakdown, Chart, Document, Facts, Node, Notes, Table, Tree
+from groundplan.render.document import Breakdown, Chart, Document, Facts, Node, Notes, Table, Tree, one_line
 
 
 def write(document: Document) -> str:
@@ -30,7 +30,7 @@ def write(document: Document) -> str:
 
 
 def _e(text: str) -> str:
-    return html.escape(text, quote=True)
+    return html.escape(one_line(text), quote=True)
 
 
 def _blocks(document: Document) -> Iterator[str]:

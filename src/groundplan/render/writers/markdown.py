@@ -6,7 +6,20 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from groundplan.quantities import format_percent
-from groundplan.render.document import Block, Breakdown, Chart, Column, Document, Facts, Node, Notes, Table, Tone, Tree
+from groundplan.render.document import (
+    Block,
+    Breakdown,
+    Chart,
+    Column,
+    Document,
+    Facts,
+    Node,
+    Notes,
+    Table,
+    Tone,
+    Tree,
+    one_line,
+)
 
 MARK = {Tone.GOOD: "✅ ", Tone.BAD: "❌ ", Tone.WARN: "⚠️ ", Tone.PLAIN: ""}
 SPECIAL = re.compile(r"([\\`*_\[\]|~#@])")
@@ -29,8 +42,7 @@ def escape(text: str) -> str:
     >>> escape("a|b <i>*x*</i>")
     'a\\\\|b &lt;i&gt;\\\\*x\\\\*&lt;/i&gt;'
     """
-    one_line = " ".join(text.split())
-    html_safe = one_line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    html_safe = " ".join(one_line(text).split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return SPECIAL.sub(r"\\\1", html_safe)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Sequence
 
 from rich import box
@@ -14,14 +13,26 @@ from rich.text import Text
 from rich.tree import Tree as Branch
 
 from groundplan.quantities import format_percent
-from groundplan.render.document import Block, Breakdown, Chart, Document, Facts, Node, Notes, Table, Tone, Tree
+from groundplan.render.document import (
+    Block,
+    Breakdown,
+    Chart,
+    Document,
+    Facts,
+    Node,
+    Notes,
+    Table,
+    Tone,
+    Tree,
+    one_line,
+)
 
 WIDTH = 100
 WIDE = 400
 BAR = 24
+LONGEST_NUMBER = 24
 LONGEST_VALUE = 34  # of a value that leaves room for a note beside it
 STYLE = {Tone.GOOD: "green", Tone.BAD: "red", Tone.WARN: "yellow", Tone.PLAIN: ""}
-CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def write(document: Document, *, wide: bool = False, colour: bool = False, width: int = WIDTH) -> str:
@@ -67,7 +78,7 @@ def write(document: Document, *, wide: bool = False, colour: bool = False, width
 
 def _text(text: str, style: str = "") -> Text:
     """Return plain text: nothing in it is markup or moves the cursor."""
-    return Text(CONTROLS.sub("", text.replace("\n", " ").replace("\t", " ")), style=style.strip())
+    return Text(one_line(text), style=style.strip())
 
 
 def _block(block: Block, wide: bool) -> RenderableType | None:
@@ -140,8 +151,8 @@ def _table(block: Table, wide: bool) -> RenderableType:
         grid.add_column(
             _text(column.name),
             justify="right" if column.right else "left",
-            no_wrap=column.right,
-            overflow="ellipsis" if column.right else "fold",
+            no_wrap=column.right and _widest(block, index) <= LONGEST_NUMBER,
+            overflow="fold",
             min_width=min(_widest(block, index), 14),
         )
     for row in shown:
