@@ -245,16 +245,16 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     assert (process.wait(), errors) == (0, b"")
 
 
-def test_help_loads_nothing_heavy() -> None:
-    code = (
-        "import sys; from groundplan.cli import main; main(['--help']); main(['plan', '--help']); print(*sys.modules)"
-    )
+@pytest.mark.parametrize(
+    ("arguments", "unloaded"),
+    [
+        (["--help"], {"numpy", "pydantic", "rich", "yaml", "altair", "groundplan.render", "groundplan.tasks"}),
+        (["plan", "--help"], {"numpy", "rich", "yaml", "altair", "groundplan.render", "groundplan.tasks"}),
+        ([*COST, "-f", "json"], {"rich", "altair", "vl_convert", "pandas"}),
+    ],
+    ids=["help", "plan help", "cost"],
+)
+def test_a_command_loads_only_what_it_needs(arguments: list[str], unloaded: set[str]) -> None:
+    code = f"import sys; from groundplan.cli import main; main({arguments!r}); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = set(done.stdout.splitlines()[-1].split())
-    assert not loaded & {"numpy", "pydantic", "rich", "yaml", "altair", "vl_convert", "groundplan.render"}
-
-
-def test_a_command_without_charts_loads_no_charts() -> None:
-    code = f"import sys; from groundplan.cli import main; main({COST!r}); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not set(done.stdout.splitlines()[-1].split()) & {"altair", "vl_convert", "pandas", "pydantic"}
+    assert set(done.stdout.splitlines()[-1].split()) & unloaded == set()

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
-from physics.broadcasting import broadcasts
 
 from groundplan.physics.pipeline import bubble_s, in_flight_micro_batches, pipeline_s
+from physics.broadcasting import broadcasts
 
 Task = tuple[str, int, int]  # F or B, micro-batch, chunk of the model from 0 to p v - 1
 
@@ -25,11 +25,7 @@ def order(stage: int, stages: int, virtual: int, micro_batches: int) -> list[Tas
         group, place = divmod(position, stages * virtual)
         chunk, micro = divmod(place, stages)
         chunk = chunk if kind == "F" else virtual - 1 - chunk
-        return (
-            kind,
-            (group * stages + micro) if virtual > 1 else position,
-            chunk * stages + stage if virtual > 1 else stage,
-        )
+        return kind, group * stages + micro, chunk * stages + stage
 
     forwards = [task("F", i) for i in range(total)]
     backwards = [task("B", i) for i in range(total)]
@@ -111,7 +107,7 @@ def test_a_stage_holds_what_the_simulation_holds(p, m, v):
 @pytest.mark.parametrize(("p", "m"), [(2, 8), (4, 16), (8, 32)])
 def test_a_plain_pipeline_shows_its_hops(p, m, hop):
     told = pipeline_s(m, p, 1, 1.0, 2.0, hop, False, 1.0, 0.0, 0.0)
-    assert told == pytest.approx(Simulation(m, p, 1, 1.0, 2.0, hop).seconds_total, rel=0.002)
+    assert told == pytest.approx(Simulation(m, p, 1, 1.0, 2.0, hop).seconds_total, rel=0.011)
 
 
 @pytest.mark.parametrize("hop", [0.02, 0.1])
@@ -122,15 +118,16 @@ def test_an_interleaved_pipeline_hides_most_hops(p, m, v, hop):
 
 
 @given(st.integers(1, 5), st.integers(2, 8), st.sampled_from([1, 2, 4]), st.floats(0.0, 1.0), st.floats(0.0, 1.0))
+@example(4, 8, 2, 0.0, 0.5)
 def test_the_slowest_stage_sets_the_pace(rounds, p, v, first, last):
     m = rounds * p
     told = pipeline_s(m, p, v, 1.0, 2.0, 0.0, False, 1.0, first, last)
     simulated = Simulation(m, p, v, 1.0, 2.0, 0.0, first, last).seconds_total
-    # Exact when the head is the heavier end; a heavy embedding fills part of the bubble, which the law leaves idle.
-    assert simulated * (1.0 if v == 1 else 0.96) <= told * (1 + 1e-9)
-    assert told <= simulated * 1.1
-    if v == 1 and last >= first:
-        assert told == pytest.approx(simulated, rel=1e-9)
+    assert told >= simulated * (1.0 - 1e-9)
+    # A heavy embedding fills part of the bubble, which the law leaves idle.
+    assert told <= simulated * (1.08 if last >= first else 1.25)
+    if first == 0.0 or (v == 1 and last >= first):
+        assert told == pytest.approx(simulated)
 
 
 @given(st.integers(1, 64), st.integers(1, 32), st.integers(1, 8), seconds, seconds, st.floats(0.0, 1.0), st.booleans())

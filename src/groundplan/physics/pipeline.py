@@ -85,6 +85,7 @@ def pipeline_s(
     - the round trip shared by the micro-batches in flight, ``(p (f + b) + first + last + 2 (p v - 1) d) / held``.
 
     With v = 1 the second shows ``2 d (p - 1) / p`` of hops by micro-batch; interleaving holds more and hides them.
+    Exact for 1F1B where the last stage is the slowest; late where the first is, as what it adds fills bubble.
 
     >>> float(pipeline_s(8, 4, 1, 1.0, 2.0, 0.0, False, 1.0, 0.0, 0.0))
     33.0

@@ -8,6 +8,7 @@ from typing import Any
 from groundplan import quantities
 
 UNKNOWN = quantities.UNKNOWN
+LARGE = 1e6  # from here on a number is said as a count, in words
 
 Format = Callable[[float | None], str]
 
@@ -146,7 +147,8 @@ def with_unit(value: Any, unit: str) -> str:
         return str(value) if unit in ("", "1") else f"{value} {unit}"
     if unit in _BY_UNIT:
         return _BY_UNIT[unit](value)
-    text = quantities.format_count(value) if float(value).is_integer() else quantities.format_number(value)
+    counted = float(value).is_integer() or abs(value) >= LARGE
+    text = quantities.format_count(value) if counted else quantities.format_number(value)
     return text if unit in ("", "1") else f"{text} {unit}"
 
 

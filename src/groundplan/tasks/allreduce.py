@@ -19,6 +19,7 @@ from groundplan.physics.collectives import (
     ranks_inside,
 )
 from groundplan.physics.overlap import exposed_s
+from groundplan.quantities import format_bit_rate
 from groundplan.workload.models import load_model
 
 TIME_INTERVAL = (0.8, 1.5)
@@ -221,18 +222,18 @@ def _exposed(request: AllreduceRequest, seconds: float, accelerator: Accelerator
 
 
 def _headline(fabric: Fabric, flat: float, layered: float, link: float, sustained: float, local: bool) -> str:
+    ring = f"a flat ring needs {format_bit_rate(flat)} per accelerator"
     if local:
-        return f"One node: nothing crosses {fabric.name}; inside, a ring needs {flat / 1e9:,.4g} Gb/s per accelerator"
-    has = f"the link gives {link / 1e9:,.4g} Gb/s, {sustained / 1e9:,.4g} of it to large messages"
-    rates = (
-        f"a flat ring needs {flat / 1e9:,.4g} Gb/s per accelerator, "
-        f"reducing inside the node first {layered / 1e9:,.4g} Gb/s"
-    )
+        return f"One node: nothing crosses {fabric.name}; inside, {ring}"
+    need = f"{ring}, reducing inside the node first {format_bit_rate(layered)}"
+    has = f"the link gives {format_bit_rate(link)}, {format_bit_rate(sustained)} of it to large messages"
     if flat <= sustained:
-        return f"{fabric.name} carries it: {rates}; {has}"
-    if layered <= sustained:
-        return f"{fabric.name} carries it only when nodes reduce inside first: {rates}; {has}"
-    return f"{fabric.name} does not carry it: {rates}; {has}"
+        verdict = "carries it"
+    elif layered <= sustained:
+        verdict = "carries it only when nodes reduce inside first"
+    else:
+        verdict = "does not carry it"
+    return f"{fabric.name} {verdict}: {need}; {has}"
 
 
 def _assumptions(request: AllreduceRequest, accelerator: Accelerator, fabric: Fabric) -> tuple[Assumption, ...]:

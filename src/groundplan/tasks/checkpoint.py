@@ -18,6 +18,7 @@ from groundplan.evidence import Assumption, Result, Term
 from groundplan.physics.checkpoint import checkpoint_bytes, write_s
 from groundplan.physics.reliability import mttf_s
 from groundplan.physics.storage import TIB
+from groundplan.quantities import format_seconds
 from groundplan.workload.models import load_model
 
 DALY = "Daly 2006, A higher order estimate of the optimum checkpoint interval, Future Generation Computer Systems 22(3)"
@@ -154,10 +155,10 @@ def _product_rate(product: StorageProduct, size: float) -> float:
 
 def _headline(saved: Saving) -> str:
     useful = float(saved.goodput)
-    often = f"a failure every {float(saved.mtbf_s) / 3600:,.3g} h"
+    often = f"a failure every {format_seconds(float(saved.mtbf_s))}"
     if useful <= 0.0:
         return f"Such a run never ends: {often}, before an interval or a restart is over"
-    return f"Save every {float(saved.interval_s) / 60:,.3g} min: {useful:.1%} of the time is useful, {often}"
+    return f"Save every {format_seconds(float(saved.interval_s))}: {useful:.1%} of the time is useful, {often}"
 
 
 def _explain(saved: Saving, restart: float, asynchronous: bool) -> dict[str, Term]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from groundplan.catalog.catalog import Catalog
 from groundplan.catalog.rows import Accelerator
@@ -16,6 +16,7 @@ from groundplan.evidence import Assumption, Evidence, Result, Term
 from groundplan.physics.checkpoint import checkpoint_bytes
 from groundplan.physics.loader import decode_cores, stall_share
 from groundplan.physics.storage import cache_hit_rate, read_bytes_per_s, requests_in_flight
+from groundplan.quantities import format_rate
 from groundplan.workload.model import Model, TransformerModel
 from groundplan.workload.models import load_model
 
@@ -59,6 +60,7 @@ class StorageResult(Result):
     stall_share: float | None
     products: tuple[StorageAnswer, ...]
     assumptions: tuple[Assumption, ...]
+    warnings: tuple[str, ...]
     explain: dict[str, Term]
 
 
@@ -94,8 +96,7 @@ def storage(request: StorageRequest, catalog: Catalog) -> StorageResult:
     within = request.checkpoint_write_s or number(given.CHECKPOINT_WRITE)
     write = (size or 0.0) / within
     demand = StorageDemand((request.dataset_bytes or 0.0) + CHECKPOINTS_KEPT * (size or 0.0), read, write)
-    asked = catalog.storage.values() if request.storage is None else [catalog.storage_product(request.storage)]
-    answers = tuple(products_for(asked, demand))
+    answers = _answers(request, demand, catalog)
     return StorageResult(
         schema="groundplan/storage/1",
         headline=_headline(request, accelerator, kind, read, write, answers),
@@ -108,6 +109,7 @@ def storage(request: StorageRequest, catalog: Catalog) -> StorageResult:
         stall_share=_stall_share(answers, read),
         products=answers,
         assumptions=_assumptions(request, kind, sample, reading, model),
+        warnings=_warnings(request, model),
         explain=_explain(request, reading, sample, hits, read, size, write, within),
     )
 
@@ -170,6 +172,22 @@ def _reading_tokens(accelerator: Accelerator, model: Model | None) -> _Reading:
     return _Reading(tokens, Evidence.DERIVED.value, "MFU x bf16 peak / (6 FLOP x active parameters)", used)
 
 
+def _answers(request: StorageRequest, demand: StorageDemand, catalog: Catalog) -> tuple[StorageAnswer, ...]:
+    """Size the product named, or all but local disks: those hold no data set and no checkpoint that outlives a node.
+
+    Where neither a size is given nor throughput sets one, what to provision is unknown, and so is its price.
+    """
+    if request.storage is not None:
+        asked = [catalog.storage_product(request.storage)]
+    else:
+        asked = [product for product in catalog.storage.values() if product.kind != "local"]
+    answers = [
+        answer if answer.provisioned_bytes else replace(answer, provisioned_bytes=None, usd_per_month=None)
+        for answer in products_for(asked, demand)
+    ]
+    return tuple(sorted(answers, key=lambda answer: (not answer.ok, answer.usd_per_month is None)))
+
+
 def _in_flight(answers: tuple[StorageAnswer, ...], read: float, catalog: Catalog) -> float | None:
     latency = catalog.storage[answers[0].id].latency_s if answers else None
     return float(requests_in_flight(read, number(given.REQUEST_BYTES), latency)) if latency is not None else None
@@ -190,9 +208,9 @@ def _headline(
     answers: tuple[StorageAnswer, ...],
 ) -> str:
     doing = sum(answer.ok for answer in answers)
-    saving = f" and write checkpoints at {write / 1e9:,.3g} GB/s" if write else ""
+    saving = f" and write checkpoints at {format_rate(write)}" if write else ""
     return (
-        f"{request.accelerators} x {accelerator.name} read {kind.name} at {read / 1e9:,.3g} GB/s{saving}; "
+        f"{request.accelerators} x {accelerator.name} read {kind.name} at {format_rate(read)}{saving}; "
         f"{doing} of {len(answers)} products deliver it"
     )
 
@@ -212,6 +230,13 @@ def _assumptions(
             Assumption("checkpoints_kept", CHECKPOINTS_KEPT, "1", "assumed", "one being written, two to fall back to")
         )
     return (*found, given.REQUEST_BYTES)
+
+
+def _warnings(request: StorageRequest, model: Model | None) -> tuple[str, ...]:
+    if request.dataset_bytes is not None:
+        return ()
+    counted = "throughput and checkpoints" if model else "throughput"
+    return (f"the size of the data set is not given: capacity and price are for {counted} alone",)
 
 
 def _explain(

@@ -108,8 +108,9 @@ def _relaxed_words(design: Mapping[str, Any]) -> str:
     relaxed = design.get("relaxed")
     if not relaxed:
         return "nothing relaxed"
-    unit = str(relaxed.get("unit", ""))
-    text = f"{words(relaxed['constraint'])} {with_unit(relaxed['limit'], unit)} -> {with_unit(relaxed['needed'], unit)}"
+    constraint, unit = words(relaxed["constraint"]), str(relaxed.get("unit", ""))
+    unit = "" if constraint.endswith(unit) else unit
+    text = f"{constraint} {with_unit(relaxed['limit'], unit)} -> {with_unit(relaxed['needed'], unit)}"
     if relaxed.get("by") is not None:
         text += f" ({with_unit(round(relaxed['by'], 3), '')}x)"
     return "; also ".join([text, *(relaxed.get("also") or ())])

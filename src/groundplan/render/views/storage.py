@@ -21,11 +21,7 @@ def document(result: Mapping[str, Any]) -> Document:
     named = f"{len(good)} of {len(products)} products deliver it" if len(products) != 1 else _one(products[0])
     rows = [
         Fact("Reading", format_rate(result["read_bytes_per_s"])),
-        Fact(
-            "Checkpoints",
-            format_rate(result.get("write_bytes_per_s")),
-            f"{format_bytes(result.get('checkpoint_bytes'))} each",
-        ),
+        Fact("Checkpoints", *_checkpoints(result)),
         Fact("Requests in flight", format_number(result.get("requests_in_flight"), 3), "to hide the latency"),
         Fact("Cache hit rate", format_percent(result.get("cache_hit_rate")), "after the first epoch"),
         Fact("Decompression", f"{format_number(result.get('decompress_cores'), 3)} cores"),
@@ -40,6 +36,12 @@ def document(result: Mapping[str, Any]) -> Document:
     headline = str(result.get("headline") or f"{need}: {named}")
     tone = Tone.GOOD if good else Tone.BAD
     return Document(str(result["schema"]), "Storage", headline, tone, tuple(body), footer(result))
+
+
+def _checkpoints(result: Mapping[str, Any]) -> tuple[str, str]:
+    if result.get("checkpoint_bytes") is None:
+        return "not asked", "name a model to include its checkpoints"
+    return format_rate(result.get("write_bytes_per_s")), f"{format_bytes(result['checkpoint_bytes'])} each"
 
 
 def _one(product: Mapping[str, Any]) -> str:
