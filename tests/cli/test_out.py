@@ -12,7 +12,6 @@ from groundplan.errors import GroundplanError, InputError
 from groundplan.render import FORMATS, render
 from render.samples import SAMPLES
 
-
 # One page stands for all: charts are slow to draw.
 FILES = [(name, form) for name in SAMPLES for form in FORMATS if form != "html" or name == "plan"]
 

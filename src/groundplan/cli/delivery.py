@@ -29,8 +29,12 @@ def deliver(answer: Answer, asked: Asked) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader has gone (`| head`): say nothing, and keep the interpreter from flushing again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        abandon_output()
+
+
+def abandon_output() -> None:
+    """Say nothing more: the reader has gone (`| head`), and the interpreter must not flush to it again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _text(answer: Answer, asked: Asked, terminal: bool) -> str:

@@ -51,7 +51,12 @@ def _say(error: GroundplanError, given: Sequence[str]) -> int:
     if _wants_json(given):
         import json
 
-        print(json.dumps({"error": {"what": what, "mend": mend}}, indent=2, ensure_ascii=False))
+        from groundplan.cli.delivery import abandon_output
+
+        try:
+            print(json.dumps({"error": {"what": what, "mend": mend}}, indent=2, ensure_ascii=False), flush=True)
+        except BrokenPipeError:
+            abandon_output()
     return error.exit_code
 
 

@@ -9,10 +9,10 @@ from groundplan.estimate.results import DesignResult
 from groundplan.evidence import Evidence, Figure, Term, total_of
 
 if TYPE_CHECKING:
-    from groundplan.estimate.training import Sized
+    from groundplan.estimate.sized import Sized
 
 STEP_FORMULAS = {
-    "matmul": "layers/pp x micro-batches x sum of GEMM times; GEMM = max(2mnk / (rate x shape efficiency), bytes / bandwidth)",
+    "matmul": "layers/pp x micro-batches x GEMM times; GEMM = max(2mnk / (rate x shape efficiency), bytes / bandwidth)",
     "attention": "4 x pairs x heads x head_dim forward, 2.5 x backward, over the rate attention reaches",
     "elementwise": "memory passes x tokens x hidden x width / bandwidth, forward and twice backward",
     "launch": "launches x launch time where kernels are shorter than that",

@@ -22,6 +22,8 @@ CONVOLUTION_SHARE = 0.45
 ACTIVATION_PASSES: passes over the stored activations, forward and backward, of normalisation and activation layers.
 Together they give ResNet-50 about 2,900 images/s on an A100 (github.com/NVIDIA/DeepLearningExamples, AMP); derived."""
 ACTIVATION_PASSES = 13.0
+HALF_SPEED_BATCH = 16.0
+"""Samples in a micro-batch at which kernels reach half of their large-batch rate; class assumed."""
 
 
 def sample_step_time(
@@ -38,7 +40,8 @@ def sample_step_time(
         raise InputError(f"the FLOPs per sample of {model.name} are unknown", "add a catalog row that states them")
     micro_batches = job.global_batch / (layout.dp * layout.micro_batch)
     samples = micro_batches * layout.micro_batch
-    compute = samples * 3.0 * model.forward_flops_per_sample / (rates.gemm_flops_per_s * CONVOLUTION_SHARE)
+    filled = layout.micro_batch / (layout.micro_batch + HALF_SPEED_BATCH)
+    compute = samples * 3.0 * model.forward_flops_per_sample / (rates.gemm_flops_per_s * CONVOLUTION_SHARE * filled)
     elements = model.activation_elements_per_sample or 0.0
     moved = samples * elements * setting.precision.activation_bytes * ACTIVATION_PASSES
     owned = DeviceParameters(np.asarray(float(model.parameters)), np.asarray(0.0))

@@ -15,16 +15,16 @@ import numpy as np
 
 from groundplan.physics.arrays import Floats
 
-TILE_ROWS = 128.0
-"""Rows of the output tile one thread block computes in the libraries' large-matrix kernels (cuBLAS, CUTLASS)."""
-TILE_COLUMNS = 128.0
-"""Columns of that tile."""
+TILE = 128.0
+"""Rows and columns of the output tile a thread block computes in the libraries' large-matrix kernels (cuBLAS, CUTLASS)."""
+SMALLEST_TILE = 16.0
+"""Rows or columns of the smallest tile, for thin products: those of one tensor-core instruction (mma.m16n8k16)."""
 LOST_TILE = 0.5
 """Tiles lost at each edge of the product: the last one is half full on average."""
 LOST_WAVE = 0.5
 """Waves lost: the last one is half full on average."""
 SPLIT_WAVE = 0.05
-"""Part of a wave that even the smallest product fills, as libraries then cut smaller tiles or split k (assumed)."""
+"""Part of a wave that even the smallest product fills, as libraries then split the depth (assumed)."""
 PROLOGUE_DEPTH = 192.0
 """Depth k at which filling and draining the multiply pipeline costs as much as the multiplication (derived)."""
 
@@ -54,17 +54,19 @@ def gemm_efficiency(m: Floats, n: Floats, k: Floats, compute_units: Floats, coun
     -----
     Three factors, each rising monotonically to 1:
 
-    - tiles: an edge tile is half used on average, ``m / (m + T_m / 2)`` and the same for n;
-    - waves: ``(w + s) / (w + s + 1/2)`` with w waves over the units and s = `SPLIT_WAVE`;
+    - tiles: an edge tile is half used on average, ``m / (m + T(m) / 2)`` and the same for n, where the tile grows with
+      the side it cuts from 16 to 128: ``T(m) = 16 + 112 m / (m + 128)``;
+    - waves: ``w / (w + 1/2)`` with ``w = count (m / 128 + 1/2) (n / 128 + 1/2) / units + 0.05``;
     - depth: ``k / (k + k_0)`` for the prologue of the k-loop.
 
     >>> round(float(gemm_efficiency(8192, 8192, 8192, 108)), 2), round(float(gemm_efficiency(512, 512, 512, 108)), 2)
     (0.95, 0.16)
     """
-    edges = (m / (m + LOST_TILE * TILE_ROWS)) * (n / (n + LOST_TILE * TILE_COLUMNS))
-    waves = (m / TILE_ROWS) * (n / TILE_COLUMNS) * (count / compute_units) + SPLIT_WAVE
+    edges = _edge(m) * _edge(n)
+    tiles = (m / TILE + LOST_TILE) * (n / TILE + LOST_TILE)
+    waves = tiles * (count / compute_units) + SPLIT_WAVE
     filled = np.where(np.isnan(compute_units), 1.0, waves / (waves + LOST_WAVE))
-    return edges * filled * (k / (k + PROLOGUE_DEPTH))
+    return filled / edges * (k / (k + PROLOGUE_DEPTH))
 
 
 def gemm_s(
@@ -103,3 +105,8 @@ def gemm_s(
     compute = gemm_flops(m, n, k) / (rate_flops_per_s * gemm_efficiency(m, n, k, compute_units, count))
     memory = (m * k + k * n + m * n) * (operand_bytes / memory_bytes_per_s)
     return count * np.maximum(compute, memory)
+
+
+def _edge(side: Floats) -> Floats:
+    """Cost of partly filled tiles along one side, as a factor of at least 1: ``1 + T(side) / (2 side)``."""
+    return 1.0 + LOST_TILE * SMALLEST_TILE / side + LOST_TILE * (TILE - SMALLEST_TILE) / (side + TILE)

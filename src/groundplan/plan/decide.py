@@ -90,7 +90,8 @@ def _infeasible(brief: Brief, catalog: Catalog, found: Found, limits: Sequence[L
         wider = search(_more(brief, found, limits), catalog, None)
     pairs = _relaxations(brief, catalog, found, wider, limits)
     answers = tuple(replace(design, relaxed=relaxed, reason=_relaxed_text(relaxed)) for design, relaxed in pairs)
-    within = [d for d in found.designs if all(l.excess(d) <= 1 for l in limits if l.constraint == "max_accelerators")]
+    counted = next((limit for limit in limits if limit.constraint == "max_accelerators"), None)
+    within = [d for d in found.designs if counted is None or counted.excess(d) <= 1.0]
     best = min(within or found.designs, key=lambda d: (max(limit.excess(d) for limit in limits), d.run_s.value))
     worst = max(limits, key=lambda limit: limit.excess(best))
     binding = Binding(worst.constraint, worst.of(best), worst.bound, worst.unit, worst.text(worst.of(best)))
@@ -115,7 +116,7 @@ def _infeasible(brief: Brief, catalog: Catalog, found: Found, limits: Sequence[L
 
 
 def _more(brief: Brief, found: Found, limits: Sequence[Limit]) -> Brief:
-    """Ask for the numbers of accelerators that would keep the deadline if the run scaled perfectly, and a little more."""
+    """Ask for the numbers of accelerators that would keep the deadline at perfect scaling, and a little more."""
     deadline = next((limit for limit in limits if limit.constraint == "deadline"), None)
     allowed = brief.goal.max_accelerators or 1
     needed = allowed * (min(deadline.excess(d) * d.accelerators for d in found.designs) / allowed if deadline else 2.0)
@@ -128,7 +129,7 @@ def _more(brief: Brief, found: Found, limits: Sequence[Limit]) -> Brief:
 def _relaxations(
     brief: Brief, catalog: Catalog, found: Found, wider: Found, limits: Sequence[Limit]
 ) -> list[tuple[DesignResult, Relaxed]]:
-    """Give up one limit at a time: deadline and budget on what was searched, the number on what is wider, the tokens."""
+    """Give up one limit at a time: deadline and budget on what was searched, the number on the wider search, tokens."""
     objective = brief.goal.minimize
     pairs = []
     for design, relaxed in nearest(wider.designs, limits, objective):
@@ -196,7 +197,7 @@ def _nothing_fits(brief: Brief, catalog: Catalog, found: Found, limits: Sequence
                     float(design.accelerators),
                     design.accelerators / allowed,
                     "accelerators",
-                    tuple(l.text(l.of(design)) for l in kept if l.excess(design) > 1.0),
+                    tuple(limit.text(limit.of(design)) for limit in kept if limit.excess(design) > 1.0),
                 )
                 answers = (replace(design, relaxed=relaxed, reason=_relaxed_text(relaxed)),)
     return Decision(

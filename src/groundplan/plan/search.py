@@ -14,7 +14,9 @@ from groundplan.errors import GroundplanError
 from groundplan.estimate.flops import model_flops_per_token
 from groundplan.estimate.rates import resolve_rates
 from groundplan.estimate.results import DesignResult
-from groundplan.estimate.training import Circumstances, Sized, assess
+from groundplan.estimate.sized import Sized
+from groundplan.estimate.surroundings import Circumstances
+from groundplan.estimate.training import assess
 from groundplan.plan.layouts import Fastest, Workshop, fastest_layouts
 from groundplan.plan.offers import Tariff, candidate_hosts, clusters, node_counts, tariffs
 from groundplan.plan.space import check_fixed, recompute_code

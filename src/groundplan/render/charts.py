@@ -110,13 +110,17 @@ def _span(altair: Any, points: list[dict[str, Any]], key: str) -> Any:
 
 def _months(altair: Any, chart: Chart) -> Any:
     points = [{**point, "month": int(point["month"])} for point in chart.points]
+    totals: dict[str, float] = {}
+    for point in chart.points:
+        totals[str(point["term"])] = totals.get(str(point["term"]), 0.0) + float(point["value"])
+    largest_first = sorted(totals, key=lambda term: -totals[term])
     return (
         altair.Chart(altair.Data(values=points))
         .mark_bar()
         .encode(
             x=altair.X("month:O", title="month of 30 days", axis=altair.Axis(labelAngle=0)),
             y=altair.Y("sum(value):Q", title="USD", axis=altair.Axis(format="$,.3~s", tickCount=6)),
-            color=altair.Color("term:N", title=None),
+            color=altair.Color("term:N", title=None, sort=largest_first),
         )
         .properties(width=WIDTH, height=HEIGHT)
     )

@@ -31,8 +31,14 @@ def node(term: Mapping[str, Any]) -> Node:
     if term.get("formula"):
         details.append(str(term["formula"]))
     if term.get("inputs"):
-        details.append("with " + ", ".join(f"{name} {by_key(name, value)}" for name, value in term["inputs"].items()))
+        details.append("with " + ", ".join(_input(str(name), value) for name, value in term["inputs"].items()))
     origin = ": ".join(str(term[key]) for key in ("evidence", "source") if term.get(key))
     if term.get("source"):
         details.append(origin)
     return Node(text, tuple(details), tuple(node(child) for child in term.get("children", ())))
+
+
+def _input(name: str, value: Any) -> str:
+    """Print one number of a formula; its name may carry its unit: ``rate [FLOP/s]``."""
+    bare, bracket, unit = name.partition(" [")
+    return f"{bare} {with_unit(value, unit.rstrip(']'))}" if bracket else f"{name} {by_key(name, value)}"

@@ -22,7 +22,7 @@ from groundplan.render.document import (
 )
 
 MARK = {Tone.GOOD: "✅ ", Tone.BAD: "❌ ", Tone.WARN: "⚠️ ", Tone.PLAIN: ""}
-SPECIAL = re.compile(r"([\\`*_\[\]|~#@])")
+SPECIAL = re.compile(r"([\\`*\[\]|~#@]|\b_|_\b|(?<!\w)_)")
 
 
 def write(document: Document) -> str:
