@@ -30,6 +30,11 @@ class Asked:
     exit_code: bool
     as_of: date | None
 
+    @property
+    def as_of_text(self) -> str | None:
+        """The date as ISO text."""
+        return self.as_of.isoformat() if self.as_of else None
+
 
 Answer = Mapping[str, Any] | str
 """A result by the JSON contract, or text that is printed as it is."""

@@ -136,14 +136,18 @@ def train(
         "purchase": purchase,
         "price": price,
         "fabric": fabric,
-        "as_of": asked.as_of.isoformat() if asked.as_of else None,
+        "as_of": asked.as_of_text,
     }
     return task(build(TrainRequest, flags, asked.sets), load_catalog()).to_dict()
 
 
 def allreduce(
-    size: Annotated[str, typer.Option("--bytes", metavar="B", help="Bytes to reduce, e.g. '20 GB'.")],
     accelerators: o.Accelerators,
+    size: Annotated[str | None, typer.Option("--bytes", metavar="B", help="Bytes to reduce, e.g. '20 GB'.")] = None,
+    model: o.AnyModel = None,
+    dtype: Annotated[
+        str | None, typer.Option("--dtype", metavar="D", help="Width of the gradients of --model, e.g. bf16.")
+    ] = None,
     per_second: Annotated[
         str | None, typer.Option("--per-second", metavar="R", help="How many times a second.", show_default=False)
     ] = None,
@@ -154,6 +158,9 @@ def allreduce(
     accelerator: o.Accelerator = None,
     accumulation: Annotated[
         str | None, typer.Option("--accumulation", metavar="N", help="Micro-batches per reduction.")
+    ] = None,
+    compute: Annotated[
+        str | None, typer.Option("--compute", metavar="TIME", help="Backward pass it may hide under, e.g. '300 ms'.")
     ] = None,
     *,
     asked: Asked,
@@ -168,12 +175,15 @@ def allreduce(
 
     flags = {
         "bytes": size,
+        "model": model,
+        "dtype": dtype,
         "accelerators": accelerators,
         "per_second": per_second,
         "fabric": fabric,
         "ranks_per_node": ranks_per_node,
         "accelerator": accelerator,
         "accumulation": accumulation,
+        "compute_s": compute,
     }
     return task(build(AllreduceRequest, flags, asked.sets), load_catalog()).to_dict()
 
@@ -193,6 +203,9 @@ def storage(
     dataset_bytes: Annotated[
         str | None, typer.Option("--dataset-bytes", metavar="B", help="Stored size of the data set, e.g. '10 TB'.")
     ] = None,
+    cached_fraction: Annotated[
+        str | None, typer.Option("--cached-fraction", metavar="F", help="Share of the data set that a cache holds.")
+    ] = None,
     model: o.AnyModel = None,
     storage: o.Storage = None,
     *,
@@ -210,6 +223,7 @@ def storage(
         "samples_per_s": samples_per_s,
         "sample_bytes": sample_bytes,
         "dataset_bytes": dataset_bytes,
+        "cached_fraction": cached_fraction,
         "model": model,
         "storage": storage,
     }
@@ -290,5 +304,6 @@ def cost(
         "instance": instance,
         "purchase": purchase,
         "region": region,
+        "as_of": asked.as_of_text,
     }
     return task(build(CostRequest, flags, asked.sets), load_catalog()).to_dict()

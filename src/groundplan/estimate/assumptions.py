@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from groundplan.catalog.catalog import Catalog
+from groundplan.estimate.intervals import step_interval
 from groundplan.estimate.results import DesignResult
 from groundplan.evidence import Assumption
 from groundplan.workload.job import Brief
+from groundplan.workload.model import TransformerModel
 
 FAILURES = Assumption(
     "failures_per_1000_node_days",
@@ -109,8 +112,6 @@ CARBON = Assumption(
 )
 IDLE_SHARE = Assumption("idle_power_share", 0.12, "1", "derived", "idle over limit of A100 and H100 SXM parts, 50-80 W")
 
-STEP_INTERVAL = (0.85, 1.25)
-"""Factors of the 80 % interval of a step time until residuals by regime replace them; class assumed."""
 MEMORY_INTERVAL = (0.94, 1.08)
 """Factors of the 80 % interval of peak memory; class derived from open measured peaks."""
 
@@ -125,8 +126,8 @@ def number(assumption: Assumption) -> float:
     return assumption.value
 
 
-def listed(brief: Brief, designs: Sequence[DesignResult]) -> tuple[Assumption, ...]:
-    """Return what the designs shown rest on; what the brief states itself is left out."""
+def listed(brief: Brief, designs: Sequence[DesignResult], catalog: Catalog) -> tuple[Assumption, ...]:
+    """Return what the designs shown rest on, the first one's regime first; what the brief states is left out."""
     stated = brief.overrides
     found = [
         FAILURES if stated.failures_per_1000_node_days is None else None,
@@ -134,6 +135,7 @@ def listed(brief: Brief, designs: Sequence[DesignResult]) -> tuple[Assumption, .
         STARTUP,
         SPOT_INTERRUPTIONS if any(d.purchase == "spot" for d in designs) else None,
         CHECKPOINT_ASYNC,
+        CHECKPOINT_WRITE,
         DEVICE_TO_HOST,
         STORAGE_WRITE if any(d.storage.product is None for d in designs) else None,
         UTILIZATION,
@@ -142,4 +144,20 @@ def listed(brief: Brief, designs: Sequence[DesignResult]) -> tuple[Assumption, .
         CARBON if stated.carbon_g_per_kwh is None else None,
         IDLE_SHARE,
     ]
-    return (*brief.assumptions, *(assumption for assumption in found if assumption is not None))
+    regime = _regime(designs[0], brief, catalog) if designs else ()
+    return (*brief.assumptions, *regime, *(assumption for assumption in found if assumption is not None))
+
+
+def _regime(design: DesignResult, brief: Brief, catalog: Catalog) -> tuple[Assumption, ...]:
+    """What the step time of a design rests on: its interval, the rates training loops reach, the software stack."""
+    architecture = catalog.architecture_of(catalog.accelerators[design.accelerator])
+    experts = isinstance(brief.job.model, TransformerModel) and brief.job.model.experts is not None
+    share = architecture.figures["matmul_share"]
+    reached = Assumption(
+        f"{architecture.id}.matmul_share", architecture.matmul_share, "1", share.evidence.value, share.source
+    )
+    stack = Assumption(
+        "stack", design.layout.stack, "", "assumed", "default of the accelerator; name another with train.stack"
+    )
+    interval = step_interval(design.layout.stack, architecture.id, experts).assumption()
+    return (interval, reached) if brief.job.stack else (interval, reached, stack)

@@ -11,6 +11,7 @@ from groundplan.design.layout import Recompute
 from groundplan.estimate import assumptions as given
 from groundplan.estimate.explain import explain_trees
 from groundplan.estimate.flops import model_flops_per_token
+from groundplan.estimate.intervals import Interval, step_interval
 from groundplan.estimate.memory import peak_bytes
 from groundplan.estimate.needs import RunDemand, data_stall, network_need, run_demand, storage_need
 from groundplan.estimate.results import (
@@ -26,7 +27,7 @@ from groundplan.evidence import Prediction
 from groundplan.physics.arrays import Floats
 from groundplan.physics.energy import carbon_kg, energy_j
 from groundplan.workload.job import Method, TrainingJob
-from groundplan.workload.model import SampleModel
+from groundplan.workload.model import SampleModel, TransformerModel
 
 
 def assess(sized: Sized, around: Circumstances) -> DesignResult:
@@ -39,7 +40,8 @@ def assess(sized: Sized, around: Circumstances) -> DesignResult:
     run = _run(sized, around, step_s, demand, write_rate)
     terms = {name: float(value) for name, value in run.terms.items() if float(value) > 0.0}
     run_s = sum(terms.values())
-    low, high = given.STEP_INTERVAL
+    interval = regime_interval(sized)
+    low, high = interval.low, interval.high
     watts = power_w(sized, around, step_terms)
     joules = float(energy_j(watts, run_s)) if watts is not None else None
     grams = carbon_intensity(around)
@@ -87,6 +89,12 @@ def assess(sized: Sized, around: Circumstances) -> DesignResult:
         explain={},
     )
     return replace(result, explain=explain_trees(result, sized, flops))
+
+
+def regime_interval(sized: Sized) -> Interval:
+    """Return the interval of the design's stack, architecture and kind of model."""
+    experts = isinstance(sized.job.model, TransformerModel) and sized.job.model.experts is not None
+    return step_interval(sized.setting.stack.id, sized.setting.architecture.id, experts)
 
 
 def step_flops(job: TrainingJob) -> float:

@@ -47,7 +47,7 @@ def young_s(cost_s: Floats, mtbf_s: Floats) -> Floats:
     ----------
     Young 1974, A first order approximation to the optimum checkpoint interval, Communications of the ACM 17(9).
     """
-    return np.sqrt(2.0 * np.asarray(cost_s) * mtbf_s)
+    return np.sqrt(2.0 * np.asarray(cost_s)) * np.sqrt(mtbf_s)  # two roots: the product may overflow
 
 
 def daly_s(cost_s: Floats, mtbf_s: Floats) -> Floats:
@@ -73,8 +73,9 @@ def daly_s(cost_s: Floats, mtbf_s: Floats) -> Floats:
     >>> [round(float(daly_s(300, 3600 * h)) / 60, 1) for h in (24, 6, 0.25)]
     [116.7, 56.7, 9.1]
     """
-    ratio = np.asarray(cost_s) / (2.0 * np.asarray(mtbf_s, dtype=float))
-    series = 1.0 + np.sqrt(ratio) / 3.0 + ratio / 9.0
+    with np.errstate(over="ignore"):
+        ratio = 0.5 * np.asarray(cost_s) / np.asarray(mtbf_s, dtype=float)
+        series = 1.0 + np.sqrt(ratio) / 3.0 + ratio / 9.0
     return np.where(ratio < 1.0, young_s(cost_s, mtbf_s) * series - cost_s, mtbf_s)
 
 

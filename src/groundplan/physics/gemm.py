@@ -16,7 +16,7 @@ import numpy as np
 from groundplan.physics.arrays import Floats
 
 TILE = 128.0
-"""Rows and columns of the output tile a thread block computes in the libraries' large-matrix kernels (cuBLAS, CUTLASS)."""
+"""Rows and columns of the output tile of the libraries' kernels for large matrices (cuBLAS, CUTLASS)."""
 SMALLEST_TILE = 16.0
 """Rows or columns of the smallest tile, for thin products: those of one tensor-core instruction (mma.m16n8k16)."""
 LOST_TILE = 0.5
@@ -60,13 +60,12 @@ def gemm_efficiency(m: Floats, n: Floats, k: Floats, compute_units: Floats, coun
     - depth: ``k / (k + k_0)`` for the prologue of the k-loop.
 
     >>> round(float(gemm_efficiency(8192, 8192, 8192, 108)), 2), round(float(gemm_efficiency(512, 512, 512, 108)), 2)
-    (0.95, 0.16)
+    (0.95, 0.19)
     """
-    edges = _edge(m) * _edge(n)
-    tiles = (m / TILE + LOST_TILE) * (n / TILE + LOST_TILE)
-    waves = tiles * (count / compute_units) + SPLIT_WAVE
-    filled = np.where(np.isnan(compute_units), 1.0, waves / (waves + LOST_WAVE))
-    return filled / edges * (k / (k + PROLOGUE_DEPTH))
+    # Unknown units are infinitely many waves: no loss.
+    share = np.where(np.isnan(compute_units), np.inf, count / compute_units)
+    waves = (m / TILE + LOST_TILE) * (n / TILE + LOST_TILE) * share + SPLIT_WAVE
+    return 1.0 / (_edge(m) * _edge(n) * (1.0 + LOST_WAVE / waves) * (1.0 + PROLOGUE_DEPTH / k))
 
 
 def gemm_s(
@@ -103,7 +102,7 @@ def gemm_s(
     257
     """
     compute = gemm_flops(m, n, k) / (rate_flops_per_s * gemm_efficiency(m, n, k, compute_units, count))
-    memory = (m * k + k * n + m * n) * (operand_bytes / memory_bytes_per_s)
+    memory = ((m + n) * k + m * n) * (operand_bytes / memory_bytes_per_s)
     return count * np.maximum(compute, memory)
 
 

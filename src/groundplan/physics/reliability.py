@@ -48,7 +48,7 @@ def mttf_s(nodes: Floats, failures_per_1000_node_days: Floats, interruptions_per
     1.8
     """
     rate = np.asarray(failure_rate_per_s(nodes, failures_per_1000_node_days, interruptions_per_node_hour), dtype=float)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         return 1.0 / rate
 
 

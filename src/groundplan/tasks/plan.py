@@ -118,7 +118,7 @@ def plan(brief: Brief, catalog: Catalog) -> PlanResult:
         pareto=tuple(_point(design) for design in decision.pareto),
         rejected=decision.rejected,
         search=SearchSize(decision.candidates, decision.fitting, decision.scored),
-        assumptions=listed(brief, shown),
+        assumptions=listed(brief, shown, catalog),
         warnings=warnings_of(brief, shown, catalog),
         brief=brief.resolved,
     )

@@ -104,7 +104,7 @@ def train(request: TrainRequest, catalog: Catalog) -> TrainResult:
         brief.as_of,
         workload_of(brief),
         design,
-        listed(brief, [design]),
+        listed(brief, [design], catalog),
         warnings_of(brief, [design], catalog),
     )
 

@@ -22,6 +22,7 @@ def document(result: Mapping[str, Any]) -> Document:
     rows = [
         Fact("Reading", format_rate(result["read_bytes_per_s"])),
         Fact("Checkpoints", *_checkpoints(result)),
+        Fact("Stall", format_percent(result.get("stall_share")), "share of the time accelerators wait for data"),
         Fact("Requests in flight", format_number(result.get("requests_in_flight"), 3), "to hide the latency"),
         Fact("Cache hit rate", format_percent(result.get("cache_hit_rate")), "after the first epoch"),
         Fact("Decompression", f"{format_number(result.get('decompress_cores'), 3)} cores"),

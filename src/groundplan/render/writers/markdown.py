@@ -22,7 +22,7 @@ from groundplan.render.document import (
 )
 
 MARK = {Tone.GOOD: "✅ ", Tone.BAD: "❌ ", Tone.WARN: "⚠️ ", Tone.PLAIN: ""}
-SPECIAL = re.compile(r"([\\`*\[\]|~#@]|\b_|_\b|(?<!\w)_)")
+SPECIAL = re.compile(r"([\\`*\[\]|~#@]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")  # snake_case needs no escape
 
 
 def write(document: Document) -> str:

@@ -1,0 +1,45 @@
+"""The 80 % interval of a step time, from what published runs measured against what we predict, by regime."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from groundplan.catalog.schema import DATA
+from groundplan.evidence import Assumption
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Factors on a predicted time; `rows` published runs stand behind them, 0 = none of this regime."""
+
+    low: float
+    high: float
+    rows: int
+    source: str
+
+    def assumption(self) -> Assumption:
+        """Return the interval as a plan lists it."""
+        behind = f"{self.rows} published runs of this stack and architecture: " if self.rows else ""
+        return Assumption(
+            "step_interval", f"{self.low:.3g} to {self.high:.3g} of the value", "", "derived", behind + self.source
+        )
+
+
+def step_interval(stack: str, architecture: str, experts: bool) -> Interval:
+    """Return the interval of a regime; where nothing was measured, the wider one of all regimes together."""
+    regimes, sparse = _regimes(), "yes" if experts else "no"
+    return regimes.get((stack, architecture, sparse)) or regimes["", "", sparse]
+
+
+@cache
+def _regimes() -> Mapping[tuple[str, str, str], Interval]:
+    with (DATA / "intervals.csv").open(encoding="utf-8", newline="") as file:
+        return {
+            (line["stack"], line["architecture"], line["experts"]): Interval(
+                float(line["low"]), float(line["high"]), int(line["rows"]), line["source"]
+            )
+            for line in csv.DictReader(file)
+        }
