@@ -45,7 +45,9 @@ def main() -> None:
     seconds, found = min((_timed(search) for _ in range(3)), key=lambda run: run[0])
     layouts = sum(f.candidates for f in found)
     print(f"GPT-3 175B on 4,096 A100, global batches {', '.join(map(str, BATCHES))}")
-    print(f"layouts {layouts:,}; fitting {sum(f.fitting for f in found):,}; {seconds:.3f} s; {layouts / seconds:,.0f}/s")
+    print(
+        f"layouts {layouts:,}; fitting {sum(f.fitting for f in found):,}; {seconds:.3f} s; {layouts / seconds:,.0f}/s"
+    )
     for batch, result in zip(BATCHES, found, strict=True):
         step, layout = result.layouts[0]
         sizes = f"tp{layout.tp} pp{layout.pp} vpp{layout.vpp} dp{layout.dp}"

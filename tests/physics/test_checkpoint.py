@@ -93,6 +93,13 @@ def test_a_run_that_fails_before_it_can_save_never_ends() -> None:
     assert float(goodput(86_400.0, 60.0, 600.0, 10.0)) == 0.0
 
 
+@pytest.mark.parametrize("mtbf", [5e-324, 1e-300, 1e300, 1e308])
+def test_absurd_times_between_failures_neither_warn_nor_break(mtbf: float) -> None:
+    interval = daly_s(300.0, mtbf)
+    assert 0.0 < float(interval) < math.inf
+    assert float(goodput(interval, 300.0, 600.0, mtbf)) == (1.0 if mtbf > 1.0 else 0.0)
+
+
 @given(intervals, costs, restarts, mtbfs)
 def test_the_parts_make_dalys_complete_model(interval: float, cost: float, restart: float, mtbf: float) -> None:
     whole = mtbf * math.exp(restart / mtbf) * math.expm1((interval + cost) / mtbf) / interval

@@ -29,9 +29,7 @@ def matrices(*shapes: tuple[int, int]) -> int:
 def test_attention_is_the_sum_of_its_tensors(h, a, g, d, v, qkv_bias, output_bias, qk_norm, sinks):
     tensors = matrices((h, a * d), (h, g * d), (h, g * v), (a * v, h))
     tensors += qkv_bias * (a * d + g * d + g * v) + output_bias * h + qk_norm * 2 * d + sinks * a
-    law = attention_parameters(
-        h, a, g, d, v, qkv_bias=qkv_bias, output_bias=output_bias, qk_norm=qk_norm, sinks=sinks
-    )
+    law = attention_parameters(h, a, g, d, v, qkv_bias=qkv_bias, output_bias=output_bias, qk_norm=qk_norm, sinks=sinks)
     assert law == tensors
 
 

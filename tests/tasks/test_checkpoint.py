@@ -95,6 +95,7 @@ def test_the_answer_is_plain_json_with_the_keys_of_the_contract(catalog: Catalog
         ({"mtbf_s": math.inf}, "mtbf"),
         ({"restart_s": -1.0}, "restart"),
         ({"mtbf_s": None, "failures_per_1000_node_days": 0.0}, "failures"),
+        ({"mtbf_s": None, "failures_per_1000_node_days": 1e-310}, "ever fails"),
         ({"accelerators": 0}, "accelerators"),
         ({"accelerators_per_node": 0}, "accelerators-per-node"),
         ({"asynchronous": True}, "asynchronous"),

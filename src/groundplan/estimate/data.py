@@ -12,6 +12,9 @@ from groundplan.physics.storage import TIB, coupled_capacity_bytes
 CHECKPOINTS_KEPT = 3
 """Checkpoints held at once: the one being written and two to fall back to; class assumed."""
 
+ROUNDING = 1e-9
+"""A product sized to a rate gives that rate but for the last bits."""
+
 
 @dataclass(frozen=True, slots=True)
 class StorageAnswer(Result):
@@ -67,11 +70,11 @@ def _rate(whole: float | None, per_tib: float | None, provisioned: float, most: 
 
 def _verdict(demand: StorageDemand, read: float | None, write: float | None) -> tuple[bool, str]:
     for name, need, have in (("read", demand.read_bytes_per_s, read), ("write", demand.write_bytes_per_s, write)):
-        if have is None:
+        if need > 0.0 and have is None:
             return False, f"its {name} rate is unknown"
-        if have < need:
+        if have is not None and have < need * (1.0 - ROUNDING):
             return False, f"{name}s {have / 1e9:,.3g} GB/s of the {need / 1e9:,.3g} GB/s needed"
-    return True, "delivers reads and checkpoints"
+    return True, "delivers reads and checkpoints" if demand.write_bytes_per_s else "delivers reads"
 
 
 def products_for(products: Iterable[StorageProduct], demand: StorageDemand) -> list[StorageAnswer]:

@@ -36,8 +36,8 @@ RUN_FORMULAS = {
     "training": "steps x step_s; steps = tokens / (global batch x sequence)",
     "data_stall": "steps x max(load - step, 0)",
     "checkpoint_stall": "training / interval x stall",
-    "restarts": "training / mtbf x restart",
-    "lost_work": "rest of Daly's complete model: work since the last checkpoint",
+    "restarts": "M (exp((T + w)/M) - 1)(exp(R/M) - 1) for each interval",
+    "lost_work": "M (exp((T + w)/M) - 1) - (T + w) for each interval, and writes that a failure cuts off",
 }
 
 

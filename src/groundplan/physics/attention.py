@@ -2,7 +2,7 @@
 
 References
 ----------
-Dao 2023, FlashAttention-2, arXiv 2307.08691: no score matrix in memory, masked blocks skipped, figures 4 to 6.
+Dao 2023, FlashAttention-2, arXiv 2307.08691: no score matrix in memory, masked blocks skipped.
 Korthikanti et al. 2022, arXiv 2205.05198: what attention without it stores and moves.
 """
 
@@ -13,11 +13,13 @@ import numpy as np
 from groundplan.physics.arrays import Floats
 
 HALF_SPEED_SEQUENCE = 256.0
-"""Sequence at which flash attention reaches half of its long-sequence rate (Dao 2023, figures 4 and 5; derived)."""
+"""Sequence at which flash attention reaches half of its long-sequence rate; derived from FlashAttention-3 on an H100
+without mask, 430 TFLOP/s at 512 tokens and 621 at 16,384 (github.com/pytorch/benchmark, pull 2391)."""
 FULL_SPEED_HEAD = 128.0
 """Head dimension at which the matmuls of flash attention fill the tensor cores."""
 HALF_SPEED_HEAD = 64.0
-"""Half-way head dimension of that ramp: heads of 64 reach three quarters of the rate of 128 (Dao 2023; derived)."""
+"""Half-way head dimension of that ramp: heads of 64 reach three quarters of the rate of 128; derived, between 0.66 on a
+B200 (github.com/Dao-AILab/flash-attention, pull 2605) and what earlier parts show."""
 
 
 def attended_pairs(sequence: Floats, causal: Floats, window: Floats) -> Floats:

@@ -131,7 +131,10 @@ def _mtbf(request: CheckpointRequest, nodes: int) -> float:
     if request.mtbf_s is not None:
         return request.mtbf_s
     stated = request.failures_per_1000_node_days
-    return float(mttf_s(nodes, number(given.FAILURES) if stated is None else stated))
+    mtbf = float(mttf_s(nodes, number(given.FAILURES) if stated is None else stated))
+    if mtbf == math.inf:
+        raise InputError(f"at {stated} failures in 1,000 node-days nothing ever fails", "give a larger rate, e.g. 6.5")
+    return mtbf
 
 
 def _write(request: CheckpointRequest, catalog: Catalog, size: float, nodes: int) -> float:
