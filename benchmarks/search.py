@@ -20,7 +20,7 @@ from groundplan.plan.search import workshop_for
 from groundplan.workload.brief import read_brief
 from groundplan.workload.job import Overrides
 
-BATCHES = (1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576)
+BATCHES = (1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768)
 BRIEF = {
     "train": {"model": "gpt3-175b", "tokens": "300B", "sequence_length": 2048, "global_batch": 1536},
     "candidates": {"accelerators": ["a100-sxm-80"], "counts": [4096]},

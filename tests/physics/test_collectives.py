@@ -118,6 +118,8 @@ def test_a_hop_takes_the_link_it_goes_over():
 # Published logs by system: devices in a scale-up domain, sustained rates [GB/s] and step latencies [us], inside and
 # across, as fitted to the log. The line rates are 300, 450 and 900 GB/s of NVLink and 6.25 (EFA v1), 50 (EFA v2, v4,
 # RoCE) and 25 GB/s a device of scale-out; NVSwitches that add in the switch (NVLS) pass the rate of a ring.
+# Left out: 1,440 GPUs in 20 NVL72 racks, which the law takes for almost twice as fast as they are: it lets all 72 links
+# leave a rack at once.
 SYSTEMS = {
     ("A100-80GB (p4de.24xlarge)", 16): (8, 210, 5.1, 4, 80),
     ("A100-SXM4-40GB", 16): (8, 234, 23.8, 2, 16),

@@ -10,7 +10,7 @@ from groundplan.design.layout import Layout
 from groundplan.errors import InputError
 from groundplan.estimate.rates import Rates
 from groundplan.estimate.shares import DeviceParameters
-from groundplan.estimate.step import JITTER_PER_DOUBLING, StepTime, optimizer_update
+from groundplan.estimate.step import JITTER_PER_DOUBLING, StepTime, gathered_width, optimizer_update
 from groundplan.estimate.traffic import state_traffic
 from groundplan.physics.arrays import Floats
 from groundplan.physics.overlap import exposed_s
@@ -45,7 +45,7 @@ def sample_step_time(
     elements = model.activation_elements_per_sample or 0.0
     moved = samples * elements * setting.precision.activation_bytes * ACTIVATION_PASSES
     owned = DeviceParameters(np.asarray(float(model.parameters)), np.asarray(0.0))
-    state = state_traffic(setting, rates, layout, owned, micro_batches)
+    state = state_traffic(setting, rates, layout, owned, owned, gathered_width(job, setting), micro_batches)
     stack = setting.stack
     window = (compute + moved / rates.memory_bytes_per_s) / micro_batches
     gradients = exposed_s(state.gradients.time_s, window, stack.overlap_data_parallel, stack.compute_slowdown)

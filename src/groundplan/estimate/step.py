@@ -23,9 +23,10 @@ from groundplan.estimate.traffic import (
 )
 from groundplan.physics.arrays import Floats
 from groundplan.physics.kernels import elementwise_s
+from groundplan.physics.memory import nf4_bytes_per_parameter
 from groundplan.physics.overlap import exposed_s
 from groundplan.physics.pipeline import bubble_s
-from groundplan.workload.job import TrainingJob
+from groundplan.workload.job import Method, TrainingJob
 from groundplan.workload.model import TransformerModel
 
 JITTER_PER_DOUBLING = 0.004
@@ -129,7 +130,7 @@ def step_time(
     owned = device_parameters(model, layout)
     fraction = trained_parameters(job) / model.parameters
     trained = DeviceParameters(owned.dense * fraction, owned.experts * fraction)
-    state = state_traffic(setting, rates, layout, trained, micro_batches)
+    state = state_traffic(setting, rates, layout, owned, trained, gathered_width(job, setting), micro_batches)
     windows = _windows(layout, layer_compute, micro_batches)
     shown_gradients = exposed_s(state.gradients.time_s, windows, stack.overlap_data_parallel, stack.compute_slowdown)
     room = np.maximum(windows - state.gradients.time_s, 0.0)
@@ -187,6 +188,11 @@ def _ends(model: TransformerModel, job: TrainingJob, setting: Setting, rates: Ra
         4.0 * setting.precision.activation_bytes * tokens * model.hidden, rates.memory_bytes_per_s, KERNEL_FIXED_S
     )
     return forward + input_gradient + weight_gradient + loss + lookup
+
+
+def gathered_width(job: TrainingJob, setting: Setting) -> float:
+    """Width of a weight that ZeRO-3 gathers [bytes]: four bits and its scales under QLoRA."""
+    return nf4_bytes_per_parameter() if job.method is Method.QLORA else setting.precision.communicated_weight_bytes
 
 
 def _windows(layout: Layout, layer_compute: Floats, micro_batches: Floats) -> Floats:

@@ -106,61 +106,83 @@ class StateTraffic:
 
 
 def state_traffic(
-    setting: Setting, rates: Rates, layout: Layout, parameters: DeviceParameters, micro_batches: Floats
+    setting: Setting,
+    rates: Rates,
+    layout: Layout,
+    held: DeviceParameters,
+    trained: DeviceParameters,
+    gathered_width: float,
+    micro_batches: Floats,
 ) -> StateTraffic:
     """Gradient reduction and weight gathering of the dense parameters and of the experts.
 
     ZeRO-0 all-reduces gradients once a step. ZeRO-1 reduce-scatters them and gathers the updated weights. From
-    ZeRO-2 on gradients are reduce-scattered for every micro-batch, and ZeRO-3 gathers weights for every forward and
-    backward pass. With hybrid sharding the reduced shard is all-reduced across the replicas.
+    ZeRO-2 on gradients are reduce-scattered for every micro-batch, and ZeRO-3 gathers all weights held, frozen ones
+    too, for every forward and backward pass. With hybrid sharding the reduced shard is all-reduced across replicas.
+
+    Parameters
+    ----------
+    held, trained : DeviceParameters
+        What a device holds before sharding, and the part of it that has gradients.
+    gathered_width : float
+        Width of a gathered weight [bytes].
     """
-    stack, precision = setting.stack, setting.precision
-    reduce_width = stack.reduce_bytes or precision.gradient_bytes
-    gather_width = precision.communicated_weight_bytes
-    zero, links = np.asarray(layout.zero), _links(rates)
+    replicas = layout.dp * layout.cp
+    dense = _Group(replicas, layout.tp, layout.shard)
+    # Dense parameters are replicated over dp * cp, an expert's over dp * cp / ep.
+    experts = _Group(
+        np.maximum(replicas // layout.ep, 1), layout.tp * layout.ep, np.maximum(layout.shard // layout.ep, 1)
+    )
+    reduced_width = setting.stack.reduce_bytes or setting.precision.gradient_bytes
+    zero = np.asarray(layout.zero)
     reductions = np.where(zero >= 2, micro_batches, 1.0)
     gathers = np.where(zero >= 3, 2.0 * micro_batches, np.where(zero >= 1, 1.0, 0.0))
-    # Dense parameters are replicated over dp * cp, an expert's over dp * cp / ep.
-    replicas = layout.dp * layout.cp
-    parts = (
-        (parameters.dense, replicas, layout.tp, layout.shard),
-        (
-            parameters.experts,
-            np.maximum(replicas // layout.ep, 1),
-            layout.tp * layout.ep,
-            np.maximum(layout.shard // layout.ep, 1),
-        ),
-    )
-    reduce_bytes: Floats = 0.0
-    reduce_time: Floats = 0.0
-    gather_bytes: Floats = 0.0
-    gather_time: Floats = 0.0
-    for owned, group, stride, shard in parts:
-        if np.all(np.asarray(owned) == 0.0):
-            continue
-        inside = ranks_inside(group, stride, rates.domain)
-        shard_inside = ranks_inside(shard, stride, rates.domain)
-        copies = np.maximum(group // shard, 1)
-        copies_inside = ranks_inside(copies, stride * shard, rates.domain)
-        payload = owned * reduce_width
-        whole = all_reduce_s(payload, group, inside, *links)
-        scattered = reduce_scatter_s(payload, shard, shard_inside, *links) + all_reduce_s(
-            payload / shard, copies, copies_inside, *links
-        )
-        reduce_time = reduce_time + reductions * np.where(zero == 0, whole, scattered)
-        sent = np.where(
-            zero == 0,
-            2.0 * all_gather_bytes(payload, group),
-            all_gather_bytes(payload, shard) + 2.0 * all_gather_bytes(payload / shard, copies),
-        )
-        reduce_bytes = reduce_bytes + reductions * sent
-        gather_time = gather_time + gathers * all_gather_s(owned * gather_width, shard, shard_inside, *links)
-        gather_bytes = gather_bytes + gathers * all_gather_bytes(owned * gather_width, shard)
+    sent, reduce_s = _reduction(dense, trained.dense * reduced_width, zero, rates)
+    gathered, gather_s = _gathering(dense, np.where(zero >= 3, held.dense, trained.dense) * gathered_width, rates)
+    if np.any(np.asarray(held.experts) > 0.0):
+        more, more_s = _reduction(experts, trained.experts * reduced_width, zero, rates)
+        sent, reduce_s = sent + more, reduce_s + more_s
+        more, more_s = _gathering(experts, np.where(zero >= 3, held.experts, trained.experts) * gathered_width, rates)
+        gathered, gather_s = gathered + more, gather_s + more_s
     inside = ranks_inside(replicas, layout.tp, rates.domain)
+    shard_inside = ranks_inside(layout.shard, layout.tp, rates.domain)
     return StateTraffic(
-        Traffic("gradient_reduction", "dp", replicas, inside, reduce_bytes, reduce_time),
-        Traffic("weight_gathering", "dp", layout.shard, inside, gather_bytes, gather_time),
+        Traffic("gradient_reduction", "dp", replicas, inside, reductions * sent, reductions * reduce_s),
+        Traffic("weight_gathering", "dp", layout.shard, shard_inside, gathers * gathered, gathers * gather_s),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Ranks that hold copies of the same parameters, `stride` devices apart; states are sharded over `shard` of them."""
+
+    ranks: Floats
+    stride: Floats
+    shard: Floats
+
+
+def _reduction(group: _Group, payload: Floats, zero: Floats, rates: Rates) -> tuple[Floats, Floats]:
+    """Bytes and seconds of reducing gradients once: whole, or scattered and then reduced across replicas."""
+    links = _links(rates)
+    inside = ranks_inside(group.ranks, group.stride, rates.domain)
+    shard_inside = ranks_inside(group.shard, group.stride, rates.domain)
+    copies = np.maximum(group.ranks // group.shard, 1)
+    copies_inside = ranks_inside(copies, group.stride * group.shard, rates.domain)
+    whole = all_reduce_s(payload, group.ranks, inside, *links)
+    scattered = reduce_scatter_s(payload, group.shard, shard_inside, *links)
+    across = all_reduce_s(payload / group.shard, copies, copies_inside, *links)
+    sent = np.where(
+        zero == 0,
+        2.0 * all_gather_bytes(payload, group.ranks),
+        all_gather_bytes(payload, group.shard) + 2.0 * all_gather_bytes(payload / group.shard, copies),
+    )
+    return sent, np.where(zero == 0, whole, scattered + across)
+
+
+def _gathering(group: _Group, payload: Floats, rates: Rates) -> tuple[Floats, Floats]:
+    """Bytes and seconds of gathering sharded weights once."""
+    inside = ranks_inside(group.shard, group.stride, rates.domain)
+    return all_gather_bytes(payload, group.shard), all_gather_s(payload, group.shard, inside, *_links(rates))
 
 
 def _links(rates: Rates) -> tuple[float, float, float, float]:
