@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundplan.physics.overlap import bucketed_exposed_s, exposed_s
+from groundplan.physics.overlap import exposed_s
 from physics.broadcasting import broadcasts
 
 seconds, shares, slowdowns = st.floats(0.0, 10.0), st.floats(0.0, 1.0), st.floats(1.0, 1.5)
@@ -40,18 +40,6 @@ def test_sharing_the_chip_costs_compute_time():
     assert exposed_s(3.0, 10.0, 1.0, 1.1) == pytest.approx(0.3)
 
 
-@given(seconds, seconds, shares, slowdowns, st.integers(1, 50))
-def test_the_last_bucket_always_shows(communication, compute, share, slowdown, buckets):
-    added = bucketed_exposed_s(communication, compute, share, slowdown, buckets)
-    assert communication / buckets <= added + 1e-9
-    assert exposed_s(communication, compute, share, slowdown) <= added + 1e-9
-    assert bucketed_exposed_s(communication, compute, share, slowdown, buckets + 1) <= added + 1e-9
-
-
-def test_one_bucket_hides_nothing():
-    assert bucketed_exposed_s(3.0, 100.0, 1.0, 1.0, 1) == 3.0
-
-
 BOTH = {
     "communication_s": (0.0, 0.5, 4.0),
     "compute_s": (0.0, 1.0),
@@ -60,6 +48,6 @@ BOTH = {
 }
 
 
-@pytest.mark.parametrize(("law", "ranges"), [(exposed_s, BOTH), (bucketed_exposed_s, BOTH | {"buckets": (1, 4, 40)})])
+@pytest.mark.parametrize(("law", "ranges"), [(exposed_s, BOTH)])
 def test_arrays_get_what_numbers_get(law, ranges):
     broadcasts(law, ranges)

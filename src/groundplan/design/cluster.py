@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from groundplan.catalog.rows import Accelerator, Architecture, Fabric, Host, Precision, Price, Stack
+from groundplan.catalog.rows import Accelerator, Architecture, Fabric, Host, Precision, Stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,3 @@ class Setting:
     precision: Precision
     stack: Stack
     flash_attention: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Purchase:
-    """How the hosts are paid for."""
-
-    option: str  # on_demand | spot | reserved_1y | reserved_3y | owned
-    price: Price

@@ -112,9 +112,6 @@ CARBON = Assumption(
 )
 IDLE_SHARE = Assumption("idle_power_share", 0.12, "1", "derived", "idle over limit of A100 and H100 SXM parts, 50-80 W")
 
-MEMORY_INTERVAL = (0.94, 1.08)
-"""Factors of the 80 % interval of peak memory; class derived from open measured peaks."""
-
 
 def number(assumption: Assumption) -> float:
     """Return the value of an assumption that is a number.

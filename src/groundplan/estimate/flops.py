@@ -10,6 +10,7 @@ from groundplan.estimate.blocks import Matmul, attention_matmuls, feed_forward_m
 from groundplan.evidence import Result
 from groundplan.physics.arrays import Floats
 from groundplan.physics.flops import attention_flops_per_token, matmul_flops_per_token, training_flops
+from groundplan.workload.job import Method, TrainingJob
 from groundplan.workload.model import Model, SampleModel, TransformerModel
 
 
@@ -71,6 +72,19 @@ def model_flops_per_token(model: Model, sequence: int) -> float:
         forward = model.forward_flops_per_sample
         return math.nan if forward is None else float(training_flops(forward, 0.0))
     return float(training_flops(forward_flops_per_token(model, float(sequence)).total, 0.0))
+
+
+def training_flops_per_token(job: TrainingJob) -> float:
+    """Model FLOPs that a job spends on one token (or sample), without recomputation.
+
+    Forward, input gradients and weight gradients; adapters leave out the weight gradients of the frozen matrices.
+    """
+    model = job.model
+    whole = model_flops_per_token(model, job.sequence)
+    if job.method not in (Method.LORA, Method.QLORA) or isinstance(model, SampleModel):
+        return whole
+    forward = forward_flops_per_token(model, float(job.sequence))
+    return whole - float(forward.total - forward.attention)
 
 
 def _visited_expert_elements(model: TransformerModel) -> float:

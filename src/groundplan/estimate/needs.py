@@ -83,8 +83,7 @@ def network_need(sized: Sized, step_s: float) -> NetworkNeed:
         ranks, inside = int(np.asarray(traffic.ranks)), int(np.asarray(traffic.inside))
         crosses = ranks > inside
         if crosses:
-            # The rails share the load: what is reduced inside first crosses once per group of inner ranks.
-            across += sent / (inside if traffic.group in ("tp", "dp", "cp") else 1)
+            across += sent * _crossing_share(traffic.group, ranks, inside)
         needs.append(
             CollectiveNeed(
                 traffic.name,
@@ -103,3 +102,13 @@ def network_need(sized: Sized, step_s: float) -> NetworkNeed:
     return NetworkNeed(
         sized.setting.cluster.fabric.id, tuple(needs), needed, 8.0 * rates.inter_bytes_per_s, shown <= 0.1 * step_s
     )
+
+
+def _crossing_share(group: str, ranks: int, inside: int) -> float:
+    """Share of what a device sends that leaves its domain.
+
+    The rails of a domain share a ring's load; an all-to-all sends what is for others elsewhere itself; so does a hop.
+    """
+    if group == "ep":
+        return (ranks - inside) / (ranks - 1)
+    return 1.0 if group == "pp" else 1.0 / inside

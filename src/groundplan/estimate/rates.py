@@ -21,6 +21,10 @@ SCALEUP_LATENCY_S = 3.0e-6
 HOST_MEMORY_BYTES_PER_S = 3.0e11
 """Host memory bandwidth an offloaded optimizer sees, of a two-socket DDR5 server (486 GB/s STREAM measured on an H100
 node, shared with the loader); class assumed."""
+UNKNOWN_FABRIC_LATENCY_S = 1.0e-5
+"""Latency of one collective step over a fabric that states none; class assumed."""
+UNKNOWN_PCIE_BYTES_PER_S = 1.6e10
+"""PCIe rate taken for an accelerator that states none: generation 3 x16; class assumed."""
 UNKNOWN_NIC_BITS_PER_S = 1.0e10
 """Scale-out rate taken for a host whose network is not stated: plain 10 GbE; class assumed, said in the answer."""
 
@@ -32,7 +36,6 @@ class Rates:
     peak_flops_per_s: float
     gemm_flops_per_s: float
     attention_flops_per_s: float
-    vector_flops_per_s: float
     memory_bytes_per_s: float
     compute_units: float
     intra_bytes_per_s: float
@@ -93,21 +96,21 @@ def resolve_rates(setting: Setting, known: Iterable[Accelerator]) -> Rates:
     best, source = sustained_share(accelerator, known)
     architecture = setting.architecture
     share = best * architecture.matmul_share * setting.stack.matmul_factor
-    attention_peak = _peak(accelerator, precision.attention) or peak
+    # Attention in a width the part has no rate for runs in the next narrower one its matmuls have: fp16 for bf16.
+    attention_peak = _peak(accelerator, precision.attention) or _peak(accelerator, "fp16") or peak
     intra, inter, domain = _links(setting.cluster)
     return Rates(
         peak_flops_per_s=peak,
         gemm_flops_per_s=peak * share,
         attention_flops_per_s=attention_peak * best,
-        vector_flops_per_s=accelerator.flops.get("fp32", peak / 16),
         memory_bytes_per_s=accelerator.memory_bytes_per_s,
         compute_units=float(accelerator.compute_units) if accelerator.compute_units else math.nan,
         intra_bytes_per_s=intra,
         inter_bytes_per_s=inter,
         intra_latency_s=SCALEUP_LATENCY_S,
-        inter_latency_s=setting.cluster.fabric.latency_s or 5.0e-6,
+        inter_latency_s=setting.cluster.fabric.latency_s or UNKNOWN_FABRIC_LATENCY_S,
         domain=domain,
-        pcie_bytes_per_s=accelerator.pcie_bytes_per_s or 1.6e10,
+        pcie_bytes_per_s=accelerator.pcie_bytes_per_s or UNKNOWN_PCIE_BYTES_PER_S,
         host_memory_bytes_per_s=HOST_MEMORY_BYTES_PER_S / setting.cluster.host.accelerators,
         flash_forward_share=architecture.flash_forward_share * setting.stack.flash_factor,
         flash_backward_share=architecture.flash_backward_share * setting.stack.flash_factor,
@@ -131,10 +134,22 @@ def _links(cluster: Cluster) -> tuple[float, float, int]:
         intra = accelerator.scaleup_bytes_per_s * efficiency
     else:
         domain = host.accelerators
-        intra = (accelerator.pcie_bytes_per_s or 1.6e10) * PCIE_EFFICIENCY
-    nic = host.nic_bits_per_s
-    if nic is None:
-        reference = accelerator.nic_bits_per_s
-        nic = reference * host.accelerators if reference else UNKNOWN_NIC_BITS_PER_S
+        intra = (accelerator.pcie_bytes_per_s or UNKNOWN_PCIE_BYTES_PER_S) * PCIE_EFFICIENCY
+    nic = _nic_bits_per_s(cluster)
     inter = nic / 8.0 / host.accelerators * fabric.efficiency / max(1.0, fabric.oversubscription)
     return intra, inter, domain
+
+
+def _nic_bits_per_s(cluster: Cluster) -> float:
+    """Scale-out rate of a host: its own network, no more than one link of a fabric asked for in its place gives each.
+
+    Where the host's network is unknown, its accelerators' reference, then the assumed rate.
+    """
+    host, fabric, reference = cluster.host, cluster.fabric, cluster.accelerator.nic_bits_per_s
+    link = fabric.link_bits_per_s
+    if fabric.id != host.fabric and link is not None:
+        asked = link * host.accelerators
+        return asked if host.nic_bits_per_s is None else min(asked, host.nic_bits_per_s)
+    if host.nic_bits_per_s is not None:
+        return host.nic_bits_per_s
+    return reference * host.accelerators if reference else UNKNOWN_NIC_BITS_PER_S

@@ -70,8 +70,8 @@ class CollectiveNeed(Result):
 class NetworkNeed(Result):
     """What the scale-out network must carry for one device, and whether the fabric does.
 
-    `needed_bits_per_s` is the cross-domain traffic of a step spread over the time it may hide under; the fabric is
-    fine when it carries that.
+    `needed_bits_per_s` is what one device sends across domains in a step over the time of the step. The fabric is fine
+    when what it fails to hide under compute is at most a tenth of the step.
     """
 
     fabric: str

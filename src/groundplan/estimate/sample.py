@@ -10,10 +10,9 @@ from groundplan.design.layout import Layout
 from groundplan.errors import InputError
 from groundplan.estimate.rates import Rates
 from groundplan.estimate.shares import DeviceParameters
-from groundplan.estimate.step import JITTER_PER_DOUBLING, StepTime, gathered_width, optimizer_update
+from groundplan.estimate.step import StepTime, exposed_states, gathered_width, jitter_s, optimizer_update
 from groundplan.estimate.traffic import state_traffic
 from groundplan.physics.arrays import Floats
-from groundplan.physics.overlap import exposed_s
 from groundplan.workload.job import TrainingJob
 from groundplan.workload.model import SampleModel
 
@@ -46,10 +45,8 @@ def sample_step_time(
     moved = samples * elements * setting.precision.activation_bytes * ACTIVATION_PASSES
     owned = DeviceParameters(np.asarray(float(model.parameters)), np.asarray(0.0))
     state = state_traffic(setting, rates, layout, owned, owned, gathered_width(job, setting), micro_batches)
-    stack = setting.stack
-    window = (compute + moved / rates.memory_bytes_per_s) / micro_batches
-    gradients = exposed_s(state.gradients.time_s, window, stack.overlap_data_parallel, stack.compute_slowdown)
-    weights = exposed_s(state.weights.time_s, window, stack.overlap_data_parallel, stack.compute_slowdown)
+    forward = (compute + moved / rates.memory_bytes_per_s) / micro_batches / 3.0
+    gradients, weights = exposed_states(state, setting.stack, layout, forward, 2.0 * forward, micro_batches)
     update, offload = optimizer_update(0.0, setting, rates, optimizer, layout, owned)
     terms: dict[str, Floats] = {
         "convolution": compute,
@@ -59,7 +56,5 @@ def sample_step_time(
         "optimizer": update,
         "offload": offload,
     }
-    nodes = np.maximum(layout.devices / setting.cluster.host.accelerators, 1.0)
-    busy: Floats = sum(terms.values())
-    terms["jitter"] = busy * JITTER_PER_DOUBLING * np.log2(nodes)
+    terms["jitter"] = jitter_s(terms, setting, layout)
     return StepTime(terms, ((state.gradients, gradients), (state.weights, weights)), micro_batches)

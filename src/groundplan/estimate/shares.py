@@ -8,6 +8,8 @@ import numpy as np
 
 from groundplan.design.layout import Layout
 from groundplan.estimate.layer_memory import adapter_parameters, model_parameters
+from groundplan.estimate.stage_memory import device_parameters as stage_parameters
+from groundplan.estimate.stage_memory import fullest_stages
 from groundplan.physics.arrays import Floats
 from groundplan.workload.job import Lora, Method, TrainingJob
 from groundplan.workload.model import SampleModel, TransformerModel
@@ -21,18 +23,15 @@ class DeviceParameters:
     experts: Floats
 
 
-def device_parameters(model: TransformerModel, layout: Layout) -> DeviceParameters:
-    """Split the model over tensor, pipeline and expert parallel ranks.
-
-    The fullest stage holds ``ceil(layers / pp)`` layers and, where there are several stages, one embedding table.
-    """
+def device_parameters(job: TrainingJob, model: TransformerModel, layout: Layout) -> DeviceParameters:
+    """Return what the fullest stage holds on one device, as the memory estimate counts it."""
     placed = model_parameters(model)
-    expert_layers = model.experts.layers if model.experts else 0
-    routed = placed.expert_layer.experts * expert_layers
-    body = model.parameters - model.embedding_parameters - routed
-    share = np.ceil(model.layers / layout.pp) / model.layers
-    embeddings = np.where(np.asarray(layout.pp) > 1, placed.table, float(model.embedding_parameters))
-    return DeviceParameters((body * share + embeddings) / layout.tp, routed * share / (layout.tp * layout.ep))
+    dense: Floats = 0.0
+    experts: Floats = 0.0
+    for stage in fullest_stages(model, job, layout, placed):
+        here = stage_parameters(layout, placed, stage)
+        dense, experts = np.maximum(dense, here[0]), np.maximum(experts, here[1])
+    return DeviceParameters(dense, experts)
 
 
 def trained_parameters(job: TrainingJob) -> float:

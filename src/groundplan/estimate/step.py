@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from groundplan.catalog.rows import Optimizer
+from groundplan.catalog.rows import Optimizer, Stack
 from groundplan.design.cluster import Setting
 from groundplan.design.layout import Layout, Recompute
 from groundplan.estimate.blocks import Matmul
@@ -14,9 +15,11 @@ from groundplan.estimate.layer import KERNEL_FIXED_S, LayerTime, layer_time, mat
 from groundplan.estimate.rates import Rates
 from groundplan.estimate.shares import DeviceParameters, device_parameters, trained_parameters
 from groundplan.estimate.traffic import (
+    StateTraffic,
     Traffic,
     context_traffic,
     expert_traffic,
+    residual_reduction_s,
     stage_hop,
     state_traffic,
     tensor_traffic,
@@ -25,7 +28,7 @@ from groundplan.physics.arrays import Floats
 from groundplan.physics.kernels import elementwise_s
 from groundplan.physics.memory import nf4_bytes_per_parameter
 from groundplan.physics.overlap import exposed_s
-from groundplan.physics.pipeline import bubble_s
+from groundplan.physics.pipeline import pipeline_s
 from groundplan.workload.job import Method, TrainingJob
 from groundplan.workload.model import TransformerModel
 
@@ -35,6 +38,16 @@ loses 2.5 % from 16 to 64 nodes and published series 1-3 % per decade; class der
 NEWTON_SCHULZ_FLOPS = 30.0
 """FLOPs per parameter and unit of the smaller matrix side of Muon's five Newton-Schulz steps, each of three products
 (Jordan 2024, github.com/KellerJordan/Muon): 5 x (4 + 2)."""
+CONTEXT_OVERLAP = 0.9
+"""Share of the exchange of keys and values that ring attention hides under the attention of the block before
+(Liu 2023, arXiv 2310.01889); class assumed."""
+FP32_BYTES = 4.0
+FUSED_LOSS_PASSES = 2.0
+PLAIN_LOSS_PASSES = 5.0
+"""Passes over the fp32 logits, forward and backward: one read and one write when fused; copy, log-softmax, its
+gradient and their reads otherwise; class derived."""
+LOOKUP_PASSES = 4.0
+"""Reads and writes of embedding rows, forward and backward; class derived."""
 UPDATE_LAUNCH_S = 1.0e-3
 """Host time of one optimizer step beside its memory traffic: norm, clipping, scheduler, logging; class assumed."""
 
@@ -75,83 +88,97 @@ def step_time(
     """
     micro_batches = job.global_batch / (layout.dp * layout.micro_batch)
     stage_layers = np.ceil(model.layers / layout.pp)
-    dense = layer_time(model, job, setting, rates, layout, expert=False)
-    expert_layers = model.experts.layers if model.experts else 0
-    sparse = layer_time(model, job, setting, rates, layout, expert=True) if expert_layers else dense
-    share = expert_layers / model.layers
-    work = _Work(dense, sparse, share)
+    work = _work(model, job, setting, rates, layout)
     repeated = _recomputed(work, layout)
-    kernels = stage_layers * micro_batches
+    terms = _compute_terms(work, repeated, stage_layers * micro_batches)
+    traffic: list[tuple[Traffic, Floats]] = []
 
-    ends = _ends(model, job, setting, rates, layout)
-    terms: dict[str, Floats] = {
-        "matmul": kernels * work.mix("matmul_forward", "matmul_input_gradient", "matmul_weight_gradient"),
-        "attention": kernels * work.mix("attention_forward", "attention_backward"),
-        "elementwise": kernels * 3.0 * work.mix("elementwise_forward"),
-        "launch": kernels * work.mix("launch_forward", "launch_backward"),
-        "recompute": kernels * repeated,
-        "embedding_and_logits": micro_batches * ends,
-    }
+    def show(part: Traffic, shown: Floats) -> Floats:
+        terms[part.name] = shown
+        traffic.append((part, shown))
+        return shown
 
+    stack = setting.stack
     tensor = tensor_traffic(model, job, setting, rates, layout, micro_batches)
     context = context_traffic(model, job, setting, rates, layout, micro_batches)
     experts = expert_traffic(model, job, setting, rates, layout, micro_batches)
-    stack = setting.stack
-    layer_compute = kernels * (work.mix("forward_s", "backward_s") + repeated)
-    attention = terms["attention"]
-    shown_tensor = exposed_s(tensor.time_s, terms["matmul"], stack.overlap_tensor_parallel, stack.compute_slowdown)
-    shown_context = exposed_s(context.time_s, attention, stack.overlap_data_parallel, stack.compute_slowdown)
-    shown_experts = exposed_s(experts.time_s, terms["matmul"], stack.overlap_tensor_parallel, stack.compute_slowdown)
-    terms["tensor_parallel"] = shown_tensor
-    terms["context_parallel"] = shown_context
-    terms["expert_parallel"] = shown_experts
+    matmul, tensor_share, slowdown = terms["matmul"], stack.overlap_tensor_parallel, stack.compute_slowdown
+    inner = show(tensor, exposed_s(tensor.time_s, matmul, tensor_share, slowdown))
+    inner = inner + show(context, exposed_s(context.time_s, terms["attention"], CONTEXT_OVERLAP, slowdown))
+    inner = (inner + show(experts, exposed_s(experts.time_s, matmul, tensor_share, slowdown))) / micro_batches
 
-    forward = stage_layers * (work.mix("forward_s"))
-    inner = (shown_tensor + shown_context + shown_experts) / micro_batches
-    backward = stage_layers * (work.mix("backward_s") + repeated)
+    # The collectives inside a layer run once forward and twice backward.
+    forward = stage_layers * work.mix("forward_s") + inner / 3.0
+    backward = stage_layers * (work.mix("backward_s") + repeated) + 2.0 * inner / 3.0
     weight_backward = stage_layers * work.mix("matmul_weight_gradient")
-    payload, hop = stage_hop(model, job, setting, rates, layout)
-    terms["pipeline_bubble"] = bubble_s(
-        micro_batches,
-        layout.pp,
-        layout.vpp,
-        forward + inner / 3.0,
-        backward + 2.0 * inner / 3.0,
-        layout.zero_bubble,
-        weight_backward,
-    )
-    hops = 2.0 * layout.vpp * np.where(np.asarray(layout.pp) > 1, micro_batches, 0.0)
-    fill = 2.0 * (layout.pp * layout.vpp - 1)
-    pipeline = Traffic("pipeline_p2p", "pp", layout.pp, np.ones_like(layout.pp), hops * payload, hops * hop)
-    # Interleaved schedules send ahead of time; plain 1F1B waits for its neighbour.
-    shown_hops = np.where(np.asarray(layout.vpp) > 1, 0.2 * hops, hops)
-    terms["pipeline_p2p"] = (shown_hops + np.where(np.asarray(layout.pp) > 1, fill, 0.0)) * hop
+    first, last = _ends(model, job, setting, rates, layout)
+    payload, hop, inside = stage_hop(model, job, setting, rates, layout)
+    schedule = (micro_batches, layout.pp, layout.vpp, forward, backward)
+    hidden = pipeline_s(*schedule, 0.0, layout.zero_bubble, weight_backward, first, last)
+    whole = pipeline_s(*schedule, hop, layout.zero_bubble, weight_backward, first, last)
+    piped = np.asarray(layout.pp) > 1
+    terms["embedding_and_logits"] = micro_batches * np.where(piped, np.maximum(first, last), first + last)
+    terms["pipeline_bubble"] = hidden - micro_batches * (forward + backward) - terms["embedding_and_logits"]
+    hops = 2.0 * layout.vpp * np.where(piped, micro_batches, 0.0)
+    show(Traffic("pipeline_p2p", "pp", layout.pp, inside, hops * payload, hops * hop), whole - hidden)
 
-    owned = device_parameters(model, layout)
+    held = device_parameters(job, model, layout)
     fraction = trained_parameters(job) / model.parameters
-    trained = DeviceParameters(owned.dense * fraction, owned.experts * fraction)
-    state = state_traffic(setting, rates, layout, owned, trained, gathered_width(job, setting), micro_batches)
-    windows = _windows(layout, layer_compute, micro_batches)
-    shown_gradients = exposed_s(state.gradients.time_s, windows, stack.overlap_data_parallel, stack.compute_slowdown)
-    room = np.maximum(windows - state.gradients.time_s, 0.0)
-    shown_weights = exposed_s(state.weights.time_s, room, stack.overlap_data_parallel, stack.compute_slowdown)
-    terms["gradient_reduction"] = shown_gradients
-    terms["weight_gathering"] = shown_weights
-    update, offload = optimizer_update(float(model.hidden), setting, rates, optimizer, layout, trained)
-    terms["optimizer"] = update
-    terms["offload"] = offload
+    trained = DeviceParameters(held.dense * fraction, held.experts * fraction)
+    state = state_traffic(setting, rates, layout, held, trained, gathered_width(job, setting), micro_batches)
+    shown_gradients, shown_weights = exposed_states(state, stack, layout, forward, backward, micro_batches)
+    show(state.gradients, shown_gradients)
+    show(state.weights, shown_weights)
+    terms["optimizer"], terms["offload"] = optimizer_update(
+        float(model.hidden), setting, rates, optimizer, layout, trained
+    )
+    terms["jitter"] = jitter_s(terms, setting, layout)
+    return StepTime(terms, tuple(traffic), micro_batches)
+
+
+def exposed_states(
+    state: StateTraffic, stack: Stack, layout: Layout, forward: Floats, backward: Floats, micro_batches: Floats
+) -> tuple[Floats, Floats]:
+    """Seconds that gradient reduction and weight gathering show.
+
+    Gradients hide under the backward pass of the last micro-batch, from ZeRO-2 on under those of all. Updated weights
+    are gathered under the first forward pass; ZeRO-3 gathers under all passes, what gradients leave of them.
+    """
+    zero = np.asarray(layout.zero)
+    share, slowdown = stack.overlap_data_parallel, stack.compute_slowdown
+    backwards = backward * np.where(zero >= 2, micro_batches, 1.0)
+    gradients = exposed_s(state.gradients.time_s, backwards, share, slowdown)
+    left = np.maximum((forward + backward) * micro_batches - state.gradients.time_s, 0.0)
+    weights = exposed_s(state.weights.time_s, np.where(zero >= 3, left, forward), share, slowdown)
+    return gradients, weights
+
+
+def jitter_s(terms: Mapping[str, Floats], setting: Setting, layout: Layout) -> Floats:
+    """Seconds lost to stragglers: a share of the step for each doubling of the number of nodes."""
     nodes = np.maximum(layout.devices / setting.cluster.host.accelerators, 1.0)
     busy: Floats = sum(terms.values())
-    terms["jitter"] = busy * JITTER_PER_DOUBLING * np.log2(nodes)
-    traffic = (
-        (tensor, shown_tensor),
-        (context, shown_context),
-        (experts, shown_experts),
-        (pipeline, terms["pipeline_p2p"]),
-        (state.gradients, shown_gradients),
-        (state.weights, shown_weights),
-    )
-    return StepTime(terms, traffic, micro_batches)
+    return busy * JITTER_PER_DOUBLING * np.log2(nodes)
+
+
+def _work(model: TransformerModel, job: TrainingJob, setting: Setting, rates: Rates, layout: Layout) -> _Work:
+    """Time one dense layer and one with experts, as far as the model has them."""
+    expert_layers = model.experts.layers if model.experts else 0
+    dense = layer_time(model, job, setting, rates, layout, expert=expert_layers == model.layers)
+    if expert_layers in (0, model.layers):
+        return _Work(dense, dense, 0.0)
+    sparse = layer_time(model, job, setting, rates, layout, expert=True)
+    return _Work(dense, sparse, expert_layers / model.layers)
+
+
+def _compute_terms(work: _Work, repeated: Floats, layers: Floats) -> dict[str, Floats]:
+    """Seconds of the kernels of all layers and micro-batches of a stage."""
+    return {
+        "matmul": layers * work.mix("matmul_forward", "matmul_input_gradient", "matmul_weight_gradient"),
+        "attention": layers * work.mix("attention_forward", "attention_backward"),
+        "elementwise": layers * 3.0 * work.mix("elementwise_forward"),
+        "launch": layers * work.mix("launch_forward", "launch_backward"),
+        "recompute": layers * repeated,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,31 +204,29 @@ def _recomputed(work: _Work, layout: Layout) -> Floats:
     return layout.recomputed * forward + np.where(np.asarray(layout.recompute) == Recompute.SELECTIVE, core, 0.0)
 
 
-def _ends(model: TransformerModel, job: TrainingJob, setting: Setting, rates: Rates, layout: Layout) -> Floats:
-    """Seconds per micro-batch of embedding, output head and loss, forward and backward, on the stage that has them."""
+def _ends(
+    model: TransformerModel, job: TrainingJob, setting: Setting, rates: Rates, layout: Layout
+) -> tuple[Floats, Floats]:
+    """Seconds per micro-batch, forward and backward: embedding on the first stage, output head and loss on the last.
+
+    Where the vocabulary is split over tensor-parallel ranks, the embedding is summed over them and so is the gradient
+    of the head's input.
+    """
     tokens = layout.micro_batch * job.sequence / layout.cp
     head = Matmul("logits", float(model.hidden), float(model.vocabulary), "column")
-    forward, input_gradient, weight_gradient = matmul_times(head, setting, rates, layout.tp, tokens)
-    passes = 2.0 if setting.stack.fused_cross_entropy else 5.0
-    loss = elementwise_s(passes * 4.0 * tokens * model.vocabulary / layout.tp, rates.memory_bytes_per_s, KERNEL_FIXED_S)
-    lookup = elementwise_s(
-        4.0 * setting.precision.activation_bytes * tokens * model.hidden, rates.memory_bytes_per_s, KERNEL_FIXED_S
-    )
-    return forward + input_gradient + weight_gradient + loss + lookup
+    products = sum(matmul_times(head, setting, rates, layout.tp, tokens))
+    passes = FUSED_LOSS_PASSES if setting.stack.fused_cross_entropy else PLAIN_LOSS_PASSES
+    logits = passes * FP32_BYTES * tokens * model.vocabulary / layout.tp
+    loss = elementwise_s(logits, rates.memory_bytes_per_s, KERNEL_FIXED_S)
+    rows = LOOKUP_PASSES * setting.precision.activation_bytes * tokens * model.hidden
+    lookup = elementwise_s(rows, rates.memory_bytes_per_s, KERNEL_FIXED_S)
+    summed = residual_reduction_s(model, job, setting, rates, layout)
+    return lookup + summed, products + loss + summed
 
 
 def gathered_width(job: TrainingJob, setting: Setting) -> float:
     """Width of a weight that ZeRO-3 gathers [bytes]: four bits and its scales under QLoRA."""
     return nf4_bytes_per_parameter() if job.method is Method.QLORA else setting.precision.communicated_weight_bytes
-
-
-def _windows(layout: Layout, layer_compute: Floats, micro_batches: Floats) -> Floats:
-    """Compute time under which data-parallel traffic can hide.
-
-    ZeRO-2 and 3 communicate in every micro-batch; the others while the last micro-batch runs backward and, for the
-    gather of updated weights, while the first runs forward.
-    """
-    return np.where(np.asarray(layout.zero) >= 2, layer_compute, layer_compute / np.maximum(micro_batches, 1.0))
 
 
 def optimizer_update(

@@ -45,7 +45,7 @@ def _idle_w(accelerator: Accelerator) -> float:
 
 
 def _busy_share(step_terms: Mapping[str, float]) -> float:
-    """Share of the step in which kernels run: not the bubble, nor waiting for the network or the host."""
+    """Share of the step in which kernels run: collectives too, not the bubble nor waiting for the host."""
     waiting = ("pipeline_bubble", "pipeline_p2p", "launch", "jitter", "offload")
     total = sum(step_terms.values())
     return 1.0 - sum(step_terms.get(name, 0.0) for name in waiting) / total

@@ -15,6 +15,7 @@ from groundplan.physics.collectives import (
     all_gather_bytes,
     all_gather_s,
     all_reduce_s,
+    all_to_all_bytes,
     all_to_all_s,
     point_to_point_s,
     ranks_inside,
@@ -45,10 +46,18 @@ def tensor_traffic(
     per_layer = _passes(layout) * (1.0 if model.parallel_block else 2.0)
     layers = np.ceil(model.layers / layout.pp)
     count = per_layer * layers * micro_batches
-    once = all_reduce_s(payload, layout.tp, inside, *_links(rates))
+    once = residual_reduction_s(model, job, setting, rates, layout)
     return Traffic(
         "tensor_parallel", "tp", layout.tp, inside, count * 2.0 * all_gather_bytes(payload, layout.tp), count * once
     )
+
+
+def residual_reduction_s(
+    model: TransformerModel, job: TrainingJob, setting: Setting, rates: Rates, layout: Layout
+) -> Floats:
+    """Seconds of one all-reduce of a micro-batch's residual stream over the tensor-parallel ranks."""
+    inside = ranks_inside(layout.tp, 1, rates.domain)
+    return all_reduce_s(_residual_bytes(model, job, setting, layout), layout.tp, inside, *_links(rates))
 
 
 def context_traffic(
@@ -82,19 +91,22 @@ def expert_traffic(
     count = 2.0 * _passes(layout) * np.ceil(experts.layers / layout.pp) * micro_batches
     once = all_to_all_s(payload, layout.ep, inside, *_links(rates))
     return Traffic(
-        "expert_parallel", "ep", layout.ep, inside, count * all_gather_bytes(payload, layout.ep), count * once
+        "expert_parallel", "ep", layout.ep, inside, count * all_to_all_bytes(payload, layout.ep), count * once
     )
 
 
 def stage_hop(
     model: TransformerModel, job: TrainingJob, setting: Setting, rates: Rates, layout: Layout
-) -> tuple[Floats, Floats]:
-    """Bytes and seconds of one activation hop between neighbouring pipeline stages."""
+) -> tuple[Floats, Floats, Floats]:
+    """Bytes and seconds of one activation hop between neighbouring pipeline stages, and the stages in one domain.
+
+    A hop inside a domain is fast only where the whole pipeline lies in it: the crossing hop sets the pace.
+    """
     payload = _residual_bytes(model, job, setting, layout) / np.where(layout.sequence_parallel, layout.tp, 1)
-    replica = layout.tp * layout.cp * layout.dp
-    same_domain = replica * 2 <= rates.domain
+    inside = ranks_inside(layout.pp, layout.tp * layout.cp * layout.dp, rates.domain)
+    same_domain = inside >= layout.pp
     hop = point_to_point_s(payload, same_domain, *_links(rates))
-    return payload, np.where(np.asarray(layout.pp) > 1, hop, 0.0)
+    return payload, np.where(np.asarray(layout.pp) > 1, hop, 0.0), inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +166,7 @@ def state_traffic(
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Ranks that hold copies of the same parameters, `stride` devices apart; states are sharded over `shard` of them."""
+    """Ranks with copies of the same parameters, `stride` devices apart; states are sharded over `shard` of them."""
 
     ranks: Floats
     stride: Floats

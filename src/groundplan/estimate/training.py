@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +9,8 @@ import numpy as np
 from groundplan.design.layout import Recompute
 from groundplan.estimate import assumptions as given
 from groundplan.estimate.explain import explain_trees
-from groundplan.estimate.flops import model_flops_per_token
-from groundplan.estimate.intervals import Interval, step_interval
+from groundplan.estimate.flops import training_flops_per_token
+from groundplan.estimate.intervals import Interval, memory_interval, step_interval
 from groundplan.estimate.memory import peak_bytes
 from groundplan.estimate.needs import RunDemand, data_stall, network_need, run_demand, storage_need
 from groundplan.estimate.results import (
@@ -24,9 +23,7 @@ from groundplan.estimate.run import RunInputs, RunTime, run_time
 from groundplan.estimate.sized import Sized
 from groundplan.estimate.surroundings import Circumstances, carbon_intensity, cost_terms, power_w, price_used
 from groundplan.evidence import Prediction
-from groundplan.physics.arrays import Floats
 from groundplan.physics.energy import carbon_kg, energy_j
-from groundplan.workload.job import Method, TrainingJob
 from groundplan.workload.model import SampleModel, TransformerModel
 
 
@@ -47,7 +44,7 @@ def assess(sized: Sized, around: Circumstances) -> DesignResult:
     grams = carbon_intensity(around)
     costs = cost_terms(around.price, cluster.nodes, terms, storage.usd_per_month, run_s)
     cost = sum(costs.values()) if costs else None
-    flops = step_flops(job)
+    flops = training_flops_per_token(job) * job.global_batch * job.sequence
     mfu = flops / (step_s * cluster.accelerators * sized.rates.peak_flops_per_s)
     tokens_per_s = job.global_batch * job.sequence / step_s
     goodput = float(run.goodput)
@@ -67,10 +64,10 @@ def assess(sized: Sized, around: Circumstances) -> DesignResult:
         energy_j=Prediction.within(joules, 0.9 * low, high) if joules is not None else None,
         carbon_kg=Prediction.within(float(carbon_kg(joules, grams)), 0.9 * low, high) if joules is not None else None,
         mfu=Prediction(mfu, mfu / high, mfu / low),
-        goodput=Prediction(goodput, 1.0 - 2.0 * (1.0 - goodput), 1.0 - 0.5 * (1.0 - goodput)),
+        goodput=Prediction(goodput, goodput**2, goodput**0.5),
         tokens=job.tokens,
         tokens_per_s=Prediction(tokens_per_s, tokens_per_s / high, tokens_per_s / low),
-        memory=memory_need(sized.memory, sized.capacity_bytes),
+        memory=memory_need(sized),
         step_terms=step_terms,
         run_terms=terms,
         cost_terms=costs,
@@ -97,17 +94,13 @@ def regime_interval(sized: Sized) -> Interval:
     return step_interval(sized.setting.stack.id, sized.setting.architecture.id, experts)
 
 
-def step_flops(job: TrainingJob) -> float:
-    """Model FLOPs of one step; adapters leave out the gradients of the frozen weights, a third of the work."""
-    whole = model_flops_per_token(job.model, job.sequence) * job.global_batch * job.sequence
-    return whole * 2.0 / 3.0 if job.method in (Method.LORA, Method.QLORA) else whole
-
-
-def memory_need(terms: Mapping[str, Floats], capacity_bytes: float) -> MemoryNeed:
+def memory_need(sized: Sized) -> MemoryNeed:
     """Return the memory terms as plain numbers with the verdict."""
-    plain = {name: float(value) for name, value in terms.items() if float(value) > 0.0}
-    total = float(peak_bytes(terms))
-    return MemoryNeed(Prediction.within(total, *given.MEMORY_INTERVAL), capacity_bytes, total <= capacity_bytes, plain)
+    plain = {name: float(value) for name, value in sized.memory.items() if float(value) > 0.0}
+    total, capacity_bytes = float(peak_bytes(sized.memory)), sized.capacity_bytes
+    return MemoryNeed(
+        Prediction.within(total, *memory_interval(sized.job.method)), capacity_bytes, total <= capacity_bytes, plain
+    )
 
 
 def layout_choice(sized: Sized) -> LayoutChoice:

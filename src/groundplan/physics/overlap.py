@@ -29,18 +29,3 @@ def exposed_s(communication_s: Floats, compute_s: Floats, hideable_share: Floats
     """
     hidden = np.minimum(hideable_share * communication_s, compute_s)
     return communication_s + (slowdown - 2.0) * hidden
-
-
-def bucketed_exposed_s(
-    communication_s: Floats, compute_s: Floats, hideable_share: Floats, slowdown: Floats, buckets: Floats
-) -> Floats:
-    """Seconds that gradients reduced in equal buckets add to the backward pass.
-
-    The last bucket is full only when the backward pass ends, so that it always shows: one bucket in `buckets` is
-    never hidden, and `exposed_s` holds for the others.
-
-    >>> float(bucketed_exposed_s(4.0, 10.0, 1.0, 1.0, 4)), float(bucketed_exposed_s(4.0, 10.0, 1.0, 1.0, 1))
-    (1.0, 4.0)
-    """
-    tail = communication_s / buckets
-    return tail + exposed_s(communication_s - tail, compute_s, hideable_share, slowdown)

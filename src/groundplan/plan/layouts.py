@@ -10,9 +10,9 @@ import numpy as np
 
 from groundplan.catalog.rows import Optimizer
 from groundplan.design.cluster import Setting
-from groundplan.design.layout import Layout
+from groundplan.design.layout import Bools, Layout
 from groundplan.errors import InputError
-from groundplan.estimate.memory import memory_terms, peak_bytes
+from groundplan.estimate.memory import host_bytes, memory_terms, peak_bytes
 from groundplan.estimate.rates import Rates
 from groundplan.estimate.sample import sample_step_time
 from groundplan.estimate.step import StepTime, step_time
@@ -20,6 +20,9 @@ from groundplan.physics.arrays import Floats
 from groundplan.plan.space import layout_grids
 from groundplan.workload.job import Overrides, TrainingJob
 from groundplan.workload.model import SampleModel
+
+HOST_MEMORY_SHARE = 0.8
+"""Share of host memory that offloaded states may take; the rest is the loader's, the page cache and the system's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,16 @@ class Workshop:
             self.setting.stack,
             self.setting.flash_attention,
         )
+
+    def fits_host(self, layout: Layout) -> Bools:
+        """Whether what is offloaded fits in the host's memory; unknown memory is taken as enough."""
+        host = self.setting.cluster.host
+        if host.memory_bytes is None or not np.any(layout.offload):
+            return True
+        offloaded = host_bytes(
+            self.job.model, self.job, layout, self.setting.precision, self.optimizer, self.setting.stack
+        )
+        return np.asarray(offloaded * host.accelerators <= host.memory_bytes * HOST_MEMORY_SHARE)
 
     @property
     def capacity_bytes(self) -> float:
@@ -89,7 +102,7 @@ def fastest_layouts(workshop: Workshop, fixed: Overrides, keep: int = 3) -> Fast
         smallest = int(np.argmin(peak))
         if peak.flat[smallest] < least:
             least, least_layout = float(peak.flat[smallest]), grid.at(smallest)
-        fits = peak <= capacity
+        fits = (peak <= capacity) & workshop.fits_host(grid.layout)
         rows = np.flatnonzero(fits.any(axis=(1, 2)))
         if not len(rows):
             continue

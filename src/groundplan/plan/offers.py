@@ -15,6 +15,8 @@ LARGEST_CLUSTER = 16_384
 """Accelerators of the largest cluster tried when the brief sets no limit."""
 OWNED_PROVIDER = "on-prem"
 """Provider of hosts that are bought, not rented."""
+GIVEN = "given in the brief"
+"""Source of a price the user states."""
 TRAINING_CLASSES = frozenset({"datacenter", "rack", "inference", "consumer", "tpu", "asic", "datacenter-legacy"})
 """Accelerator classes that are considered when the brief names none; announced and edge parts must be named."""
 
@@ -120,10 +122,11 @@ def tariffs(host: Host, brief: Brief, catalog: Catalog) -> list[Tariff]:
     """
     given = brief.overrides.price_usd_per_accelerator_hour
     if given is not None:
-        price = Price(
-            host.id, host.provider, "", "given", given * host.accelerators, brief.as_of, "assumed", "given in the brief"
-        )
-        return [Tariff(host.provider, "given", price, "", _grid(host, "", catalog))]
+        # The price is the user's; what the purchase option risks (spot interruptions) stays.
+        return [
+            Tariff(host.provider, option, _given_price(host, option, given, brief), "", _grid(host, "", catalog))
+            for option in brief.candidates.purchase
+        ]
     found = []
     for option in brief.candidates.purchase:
         prices = catalog.prices_of(host.id, option=option)
@@ -138,6 +141,11 @@ def tariffs(host: Host, brief: Brief, catalog: Catalog) -> list[Tariff]:
     if unique:
         return list(unique.values())
     return [] if brief.candidates.regions else [Tariff(host.provider, "unknown", None, "", _grid(host, "", catalog))]
+
+
+def _given_price(host: Host, option: str, usd_per_accelerator_hour: float, brief: Brief) -> Price:
+    usd = usd_per_accelerator_hour * host.accelerators
+    return Price(host.id, host.provider, "", option, usd, brief.as_of, "assumed", GIVEN)
 
 
 def _preference(price: Price, host: Host, brief: Brief, catalog: Catalog) -> tuple[float, float, str]:

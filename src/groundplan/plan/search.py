@@ -11,7 +11,7 @@ from groundplan.catalog.rows import Host, Precision, Price
 from groundplan.design.cluster import Cluster, Setting
 from groundplan.design.layout import Layout
 from groundplan.errors import GroundplanError
-from groundplan.estimate.flops import model_flops_per_token
+from groundplan.estimate.flops import training_flops_per_token
 from groundplan.estimate.rates import resolve_rates
 from groundplan.estimate.results import DesignResult
 from groundplan.estimate.sized import Sized
@@ -23,6 +23,8 @@ from groundplan.plan.space import check_fixed, recompute_code
 from groundplan.workload.job import Brief, Objective
 from groundplan.workload.model import SampleModel
 
+LEAST_GOODPUT = 0.1
+"""Designs whose failures leave less useful time than this are no answer."""
 UNSTATED_PRECISIONS = ("bf16", "fp16", "fp32")
 """Tried in this order when the brief states no precision: the first the accelerator has."""
 
@@ -102,7 +104,13 @@ def search(brief: Brief, catalog: Catalog, limit: int | None) -> Found:
                         )
                     continue
                 layout = fastest.layouts[0][1]
-                designs += [assess(sized(workshop, layout), around(tariff, brief, catalog)) for tariff in offers]
+                for tariff in offers:
+                    design = assess(sized(workshop, layout), around(tariff, brief, catalog))
+                    if design.goodput.value < LEAST_GOODPUT:
+                        lost = f"{cluster.accelerators} of them, {tariff.option}: failures leave too little useful time"
+                        rejected.append(Rejected(host.id, lost))
+                    else:
+                        designs.append(design)
     return Found(
         tuple(designs),
         tuple(dict.fromkeys(rejected)),
@@ -186,16 +194,15 @@ def _workshops(brief: Brief, catalog: Catalog, cluster: Cluster, rejected: list[
 
 def _shared(known: dict[tuple[object, ...], Fastest], workshop: Workshop, brief: Brief) -> Fastest:
     """Search the layouts once for all clusters that are the same to the laws."""
-    cluster = workshop.setting.cluster
+    setting, cluster = workshop.setting, workshop.setting.cluster
     key = (
         cluster.accelerator.id,
         cluster.accelerators,
         cluster.host.accelerators,
-        workshop.rates.domain,
-        round(workshop.rates.inter_bytes_per_s),
-        round(workshop.rates.inter_latency_s * 1e9),
-        workshop.setting.precision.id,
-        workshop.setting.stack.id,
+        cluster.host.memory_bytes,
+        repr(workshop.rates),
+        setting.precision.id,
+        setting.stack.id,
     )
     if key not in known:
         known[key] = fastest_layouts(workshop, brief.overrides, keep=1)
@@ -210,7 +217,7 @@ def _in_time(host: Host, counts: list[int], brief: Brief, catalog: Catalog, reje
     peak = _best_peak(host, brief, catalog)
     if brief.goal.deadline_s is None or peak is None:
         return counts
-    work = model_flops_per_token(brief.job.model, brief.job.sequence) * brief.job.tokens
+    work = training_flops_per_token(brief.job) * brief.job.tokens
     least = work / (peak * brief.goal.deadline_s * host.accelerators)
     kept = [count for count in counts if count >= least] or counts[-1:]
     if len(kept) < len(counts):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from groundplan.catalog.catalog import Catalog
 from groundplan.estimate.results import DesignResult
+from groundplan.plan.offers import GIVEN
 from groundplan.workload.job import Brief
 
 STALE_DAYS = 30
@@ -24,6 +25,10 @@ def warnings_of(brief: Brief, designs: Sequence[DesignResult], catalog: Catalog)
             found.append(f"{design.accelerator}: its power is unknown, so energy and carbon are not estimated")
         if not design.network.fabric_ok:
             found.append(f"{design.instance}: {design.network.fabric} leaves more than a tenth of the step waiting")
+        if design.memory.total_bytes.high > design.memory.capacity_bytes >= design.memory.total_bytes.value:
+            found.append(f"{design.accelerator}: memory fits by its value, not by its whole interval; try it first")
+        if design.storage.product is not None and design.storage.usd_per_month is None:
+            found.append(f"{design.storage.product}: its price is unknown; the cost is without storage")
         if design.storage.product is None:
             found.append(f"{design.provider}: no catalog storage product is known to deliver reads and checkpoints")
     return tuple(dict.fromkeys(found))
@@ -33,7 +38,7 @@ def _price_warnings(design: DesignResult, brief: Brief) -> list[str]:
     price = design.price
     if price is None:
         return [f"{design.instance}: no price is known; its cost is not estimated"]
-    if price.evidence == "assumed" and design.purchase == "given":
+    if price.source == GIVEN:
         return []
     if price.age_days is None:
         return [f"{design.instance}: its {design.purchase} price carries no date"]

@@ -37,6 +37,8 @@ def explain(saved: Mapping[str, Any], metric: str) -> ExplainResult:
     trees = design.get("explain") or {}
     if not trees:
         raise InputError("this result carries no formula trees", "explain a saved plan, train or memory result")
+    if not isinstance(trees, Mapping):
+        raise InputError("the saved plan is damaged", "make it again: groundplan plan brief.yaml --out plan.json")
     if metric not in trees:
         raise UnknownName("metric", metric, trees)
     name = " ".join(
@@ -48,9 +50,11 @@ def explain(saved: Mapping[str, Any], metric: str) -> ExplainResult:
 def _design(saved: Mapping[str, Any]) -> Mapping[str, Any]:
     if "recommended" not in saved:
         return saved
-    if saved["recommended"] is not None:
-        return dict(saved["recommended"])
-    nearest = saved.get("nearest_feasible") or []
-    if not nearest:
+    recommended, nearest = saved["recommended"], saved.get("nearest_feasible")
+    if isinstance(recommended, Mapping):
+        return recommended
+    if recommended is not None or not isinstance(nearest, list | None):
+        raise InputError("the saved plan is damaged", "make it again: groundplan plan brief.yaml --out plan.json")
+    if not nearest or not isinstance(nearest[0], Mapping):
         raise InputError("this plan has no design to explain", "loosen the goal or the candidates and plan again")
-    return dict(nearest[0])
+    return nearest[0]

@@ -9,6 +9,7 @@ from pathlib import Path
 from groundplan.catalog.catalog import Catalog
 from groundplan.catalog.rows import Accelerator
 from groundplan.errors import InputError, UnknownName
+from groundplan.estimate.intervals import SERVING_MEMORY, memory_interval
 from groundplan.evidence import Assumption, Prediction, Result, Term, total_of
 from groundplan.tasks.memory_fixes import Fix, smallest_fixes
 from groundplan.tasks.memory_request import MODES, MemoryRequest, Question, checked, device_terms, host_memory
@@ -16,17 +17,6 @@ from groundplan.workload.job import Method
 from groundplan.workload.models import load_model, model_from_mapping
 
 __all__ = ["MODES", "Fix", "MemoryRequest", "MemoryResult", "memory"]
-
-# 80 % of measured peaks lie between these multiples of the prediction. Pre-training: 100 published peaks of
-# Megatron-LM, Megatron-DeepSpeed and DeepSpeed; LoRA and QLoRA: 18 of LitGPT, widened for coming from one source.
-# Serving: assumed.
-SPREAD = {
-    Method.PRETRAIN: (0.94, 1.12),
-    Method.FULL: (0.94, 1.12),
-    Method.LORA: (0.93, 1.10),
-    Method.QLORA: (1.0, 1.38),
-}
-SERVING_SPREAD = (0.95, 1.10)
 
 FORMULAS = {
     "weights": "parameters / (tp x pp) x bytes per weight, over the shard group under ZeRO-3",
@@ -123,7 +113,7 @@ def memory_of(accelerator: Accelerator) -> float:
 
 
 def _spread(request: MemoryRequest) -> tuple[float, float]:
-    return SERVING_SPREAD if request.mode == "serve" else SPREAD[Method(request.method)]
+    return SERVING_MEMORY if request.mode == "serve" else memory_interval(Method(request.method))
 
 
 def _explained(terms: Mapping[str, float], request: MemoryRequest) -> Term:

@@ -9,7 +9,7 @@ from typing import Any
 from groundplan import __version__
 from groundplan.catalog.catalog import Catalog
 from groundplan.estimate.assumptions import listed
-from groundplan.estimate.flops import model_flops_per_token
+from groundplan.estimate.flops import training_flops_per_token
 from groundplan.estimate.results import DesignResult
 from groundplan.evidence import Assumption, Result
 from groundplan.plan.answer import Binding
@@ -128,7 +128,7 @@ def workload_of(brief: Brief) -> Workload:
     """Return what is trained, with the work it takes."""
     job, model = brief.job, brief.job.model
     active = getattr(model, "active_parameters", model.parameters)
-    flops = model_flops_per_token(model, job.sequence) * job.tokens
+    flops = training_flops_per_token(job) * job.tokens
     return Workload(
         model.name,
         model.parameters,

@@ -209,9 +209,6 @@ def _overrides(section: OverridesSection, reading: Reading) -> Overrides:
         carbon_g_per_kwh=reading.from_zero(section.carbon, "g_per_kwh", "overrides.carbon"),
         failures_per_1000_node_days=reading.from_zero(failures, "ratio", "overrides.failures_per_1000_node_days"),
         restart_s=reading.from_zero(section.restart, "seconds", "overrides.restart"),
-        utilization_of_storage=reading.number(
-            section.utilization_of_storage, "fraction", "overrides.utilization_of_storage"
-        ),
         **fixed,
     )
 
@@ -276,7 +273,6 @@ def _resolved(
             "carbon": overrides.carbon_g_per_kwh,
             "failures_per_1000_node_days": overrides.failures_per_1000_node_days,
             "restart": format_exact(overrides.restart_s, "seconds"),
-            "utilization_of_storage": overrides.utilization_of_storage,
         },
         "as_of": as_of,
     }

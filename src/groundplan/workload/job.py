@@ -100,7 +100,6 @@ class Overrides:
     carbon_g_per_kwh: float | None = None
     failures_per_1000_node_days: float | None = None
     restart_s: float | None = None
-    utilization_of_storage: float | None = None
     tp: int | None = None
     pp: int | None = None
     vpp: int | None = None

@@ -101,7 +101,6 @@ class OverridesSection(Section):
     carbon: Quantity | None = None
     failures_per_1000_node_days: Quantity | None = None
     restart: Quantity | None = None
-    utilization_of_storage: Quantity | None = None
 
 
 class BriefSections(Section):
