@@ -16,7 +16,7 @@ from dataclasses import replace
 from groundplan.catalog.catalog import load_catalog
 from groundplan.design.cluster import Cluster
 from groundplan.plan.layouts import Fastest, fastest_layouts
-from groundplan.plan.search import workshop_for
+from groundplan.plan.scoring import workshop_for
 from groundplan.workload.brief import read_brief
 from groundplan.workload.job import Overrides
 

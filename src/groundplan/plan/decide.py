@@ -9,7 +9,8 @@ from groundplan.catalog.catalog import Catalog
 from groundplan.estimate.results import DesignResult, Relaxed
 from groundplan.plan.answer import Binding, Limit, feasible, limits_of, nearest, objective_of, pareto_front, ranked
 from groundplan.plan.offers import LARGEST_CLUSTER, ladder
-from groundplan.plan.search import Found, MemoryShortfall, Rejected, reassess, search
+from groundplan.plan.scoring import MemoryShortfall, reassess
+from groundplan.plan.search import Found, Rejected, search
 from groundplan.quantities import format_bytes, format_count, format_seconds, format_usd
 from groundplan.workload.job import Brief, Objective
 
@@ -241,6 +242,8 @@ def _why_lost(design: DesignResult, best: DesignResult, limits: Sequence[Limit],
     if mine <= winner:
         return "keeps the limits the answer above does not" if mine < winner else f"the same {objective.value}"
     behind = mine / winner - 1.0
+    if behind < 0.0005:
+        return f"practically the same {objective.value}"
     return f"{behind:.0%} more {objective.value}" if behind >= 0.1 else f"{behind:.1%} more {objective.value}"
 
 

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import dataclass
 
 from groundplan.catalog.catalog import Catalog
-from groundplan.catalog.rows import Host, Precision, Price
-from groundplan.design.cluster import Cluster, Setting
-from groundplan.design.layout import Layout
+from groundplan.catalog.rows import Host
+from groundplan.design.cluster import Cluster
 from groundplan.errors import GroundplanError
 from groundplan.estimate.flops import training_flops_per_token
-from groundplan.estimate.rates import resolve_rates
 from groundplan.estimate.results import DesignResult
-from groundplan.estimate.sized import Sized
-from groundplan.estimate.surroundings import Circumstances
 from groundplan.estimate.training import assess
 from groundplan.plan.layouts import Fastest, Workshop, fastest_layouts
-from groundplan.plan.offers import Tariff, candidate_hosts, clusters, node_counts, tariffs
-from groundplan.plan.space import check_fixed, recompute_code
+from groundplan.plan.offers import candidate_hosts, clusters, node_counts, tariffs
+from groundplan.plan.scoring import MemoryShortfall, around, sized, workshop_for
+from groundplan.plan.space import check_fixed
 from groundplan.workload.job import Brief, Objective
-from groundplan.workload.model import SampleModel
 
 LEAST_GOODPUT = 0.1
 """Designs whose failures leave less useful time than this are no answer."""
@@ -35,17 +30,6 @@ class Rejected:
 
     name: str
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryShortfall:
-    """The layout that came nearest to fitting, of a cluster where none fits."""
-
-    cluster: Cluster
-    precision: str
-    layout: Layout
-    peak_bytes: float
-    capacity_bytes: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,62 +103,6 @@ def search(brief: Brief, catalog: Catalog, limit: int | None) -> Found:
         sum(f.fitting for f in known.values()),
         len(designs),
     )
-
-
-def workshop_for(brief: Brief, catalog: Catalog, cluster: Cluster, precision: Precision) -> Workshop:
-    """Resolve the rates, optimizer and stack of one cluster and precision."""
-    job = brief.job
-    stack = catalog.stack(job.stack) if job.stack else catalog.default_stack(cluster.accelerator)
-    if job.stack is None and cluster.accelerators == 1:
-        # On one device nothing is reduced: gradients stay in the width of the precision.
-        stack = replace(stack, gradient_bytes=None)
-    flash = stack.flash_attention if job.flash_attention is None else job.flash_attention
-    setting = Setting(cluster, catalog.architecture_of(cluster.accelerator), precision, stack, flash)
-    rates = resolve_rates(setting, catalog.accelerators.values())
-    optimizer = catalog.optimizer(job.optimizer)
-    return Workshop(job, setting, rates, optimizer)
-
-
-def sized(workshop: Workshop, layout: Layout) -> Sized:
-    """Evaluate one layout."""
-    return Sized(
-        workshop.job,
-        workshop.setting,
-        workshop.rates,
-        workshop.optimizer,
-        layout,
-        workshop.step(layout),
-        workshop.memory(layout),
-        workshop.capacity_bytes,
-    )
-
-
-def around(tariff: Tariff, brief: Brief, catalog: Catalog) -> Circumstances:
-    """Collect what surrounds a design under one tariff: storage is the provider's own, or the one asked for."""
-    wanted, provider = brief.candidates.storage, tariff.provider
-    products = catalog.storage.values()
-    if wanted is not None:
-        storage = [catalog.storage[wanted]]
-    else:
-        own = [p for p in products if p.provider == provider and p.kind != "local"]
-        # Where the catalog knows no storage of the provider, object stores that anyone can use stand in.
-        storage = own or [p for p in products if p.kind == "object"]
-    return Circumstances(
-        tariff.option,
-        tariff.price,
-        age_days(tariff.price, brief.as_of),
-        tariff.region,
-        tariff.grid,
-        tuple(storage),
-        brief.overrides,
-    )
-
-
-def age_days(price: Price | None, as_of: str) -> int | None:
-    """Days between a price and the day of the plan; None where the source states no date."""
-    if price is None or not price.date:
-        return None
-    return (date.fromisoformat(as_of) - date.fromisoformat(price.date)).days
 
 
 def _workshops(brief: Brief, catalog: Catalog, cluster: Cluster, rejected: list[Rejected]) -> Iterable[Workshop]:
@@ -267,42 +195,3 @@ def _bound(host: Host, brief: Brief, catalog: Catalog) -> float:
     if brief.goal.minimize is Objective.TIME:
         return 1.0 / rate
     return (accelerator.tdp_w or float("inf")) / rate
-
-
-def reassess(design: DesignResult, brief: Brief, catalog: Catalog) -> DesignResult | None:
-    """Score the same layout on the same cluster again, for another amount of work.
-
-    None when the brief no longer offers that purchase.
-    """
-    host = catalog.hosts[design.instance]
-    (cluster,) = clusters(host, catalog, [design.nodes], brief.candidates.fabric)
-    workshop = workshop_for(brief, catalog, cluster, catalog.precisions[design.layout.precision])
-    chosen, model = design.layout, brief.job.model
-    stage_layers = 0 if isinstance(model, SampleModel) else -(-model.layers // chosen.pp)
-    layout = Layout(
-        chosen.tp,
-        chosen.pp,
-        chosen.vpp,
-        chosen.cp,
-        chosen.ep,
-        chosen.dp,
-        chosen.zero,
-        chosen.shard,
-        chosen.micro_batch,
-        recompute_code(chosen.recompute),
-        chosen.sequence_parallel,
-        chosen.offload,
-        chosen.schedule == "zero-bubble",
-        chosen.recompute_layers / max(1, stage_layers),
-    )
-    for tariff in tariffs(host, brief, catalog):
-        if tariff.option == design.purchase:
-            return assess(sized(workshop, layout), around(tariff, brief, catalog))
-    return None
-
-
-def assess_shortfall(shortfall: MemoryShortfall, brief: Brief, catalog: Catalog) -> DesignResult:
-    """Score the layout that came nearest to fitting, so that a user sees what it lacks."""
-    host = shortfall.cluster.host
-    workshop = workshop_for(brief, catalog, shortfall.cluster, catalog.precisions[shortfall.precision])
-    return assess(sized(workshop, shortfall.layout), around(tariffs(host, brief, catalog)[0], brief, catalog))

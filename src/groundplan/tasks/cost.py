@@ -10,7 +10,7 @@ from groundplan.catalog.catalog import Catalog
 from groundplan.catalog.rows import Host, Price
 from groundplan.errors import InputError, UnknownName
 from groundplan.evidence import Evidence, Result, Term, total_of
-from groundplan.plan.search import age_days
+from groundplan.plan.scoring import age_days
 from groundplan.plan.warnings import STALE_DAYS
 
 HOURS_PER_DAY = 24.0

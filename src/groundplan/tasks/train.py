@@ -14,7 +14,8 @@ from groundplan.estimate.assumptions import listed
 from groundplan.estimate.results import DesignResult
 from groundplan.evidence import Assumption, Result, plain_json
 from groundplan.plan.answer import ranked
-from groundplan.plan.search import Found, assess_shortfall, search
+from groundplan.plan.scoring import assess_shortfall
+from groundplan.plan.search import Found, search
 from groundplan.plan.warnings import warnings_of
 from groundplan.tasks.plan import Workload, workload_of
 from groundplan.workload.brief import read_brief
