@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from groundplan.catalog.catalog import Catalog
 from groundplan.catalog.rows import Host
@@ -13,13 +13,15 @@ from groundplan.estimate.flops import training_flops_per_token
 from groundplan.estimate.results import DesignResult
 from groundplan.estimate.training import assess
 from groundplan.plan.layouts import Fastest, Workshop, fastest_layouts
-from groundplan.plan.offers import candidate_hosts, clusters, node_counts, tariffs
+from groundplan.plan.offers import Tariff, candidate_hosts, clusters, node_counts, tariffs
 from groundplan.plan.scoring import MemoryShortfall, around, sized, workshop_for
 from groundplan.plan.space import check_fixed
 from groundplan.workload.job import Brief, Objective
 
 LEAST_GOODPUT = 0.1
 """Designs whose failures leave less useful time than this are no answer."""
+COUNTS_SCORED = 6
+"""Numbers of hosts that are scored of one host, unless the brief lists its own."""
 UNSTATED_PRECISIONS = ("bf16", "fp16", "fp32")
 """Tried in this order when the brief states no precision: the first the accelerator has."""
 
@@ -48,7 +50,7 @@ def search(brief: Brief, catalog: Catalog, limit: int | None) -> Found:
     """Score the fastest layout of every host, count and precision under every tariff.
 
     `limit` bounds the accelerators. Hosts that are the same to the laws (same parts, same network) share one search
-    over layouts. A host that cannot win is not searched: its bound says so in `rejected`.
+    over layouts. A host outside the shortlist says so in `rejected`.
 
     Raises
     ------
@@ -56,53 +58,76 @@ def search(brief: Brief, catalog: Catalog, limit: int | None) -> Found:
         When a fixed size is impossible, or no host matches.
     """
     check_fixed(brief.job, brief.overrides)
-    hosts = candidate_hosts(brief, catalog)
-    rejected: list[Rejected] = []
-    hosts = _worth_searching(hosts, brief, catalog, rejected)
-    known: dict[tuple[object, ...], Fastest] = {}
-    designs: list[DesignResult] = []
-    shortfalls: list[MemoryShortfall] = []
-    for host in hosts:
-        offers = tariffs(host, brief, catalog)
-        if not offers:
-            rejected.append(Rejected(host.id, "no price in the regions asked for"))
-            continue
-        counts = node_counts(host, brief, limit)
-        if not counts:
-            rejected.append(Rejected(host.id, f"its {host.accelerators} accelerators do not fit the number asked for"))
-            continue
-        counts = _in_time(host, counts, brief, catalog, rejected)
-        for cluster in clusters(host, catalog, counts, brief.candidates.fabric):
-            for workshop in _workshops(brief, catalog, cluster, rejected):
-                fastest = _shared(known, workshop, brief)
-                if not fastest.layouts:
-                    if fastest.least_layout is not None:
-                        shortfalls.append(
-                            MemoryShortfall(
-                                cluster,
-                                workshop.setting.precision.id,
-                                fastest.least_layout,
-                                fastest.least_peak_bytes,
-                                workshop.capacity_bytes,
-                            )
-                        )
-                    continue
-                layout = fastest.layouts[0][1]
-                for tariff in offers:
-                    design = assess(sized(workshop, layout), around(tariff, brief, catalog))
-                    if design.goodput.value < LEAST_GOODPUT:
-                        lost = f"{cluster.accelerators} of them, {tariff.option}: failures leave too little useful time"
-                        rejected.append(Rejected(host.id, lost))
-                    else:
-                        designs.append(design)
+    progress = _Progress(brief, catalog)
+    for host in _worth_searching(candidate_hosts(brief, catalog), brief, catalog, progress.rejected):
+        _search_host(host, limit, progress)
     return Found(
-        tuple(designs),
-        tuple(dict.fromkeys(rejected)),
-        tuple(shortfalls),
-        sum(f.candidates for f in known.values()),
-        sum(f.fitting for f in known.values()),
-        len(designs),
+        tuple(progress.designs),
+        tuple(dict.fromkeys(progress.rejected)),
+        tuple(progress.shortfalls),
+        sum(f.candidates for f in progress.known.values()),
+        sum(f.fitting for f in progress.known.values()),
+        len(progress.designs),
     )
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What a search has found so far; layouts are known by what the laws see of a cluster."""
+
+    brief: Brief
+    catalog: Catalog
+    designs: list[DesignResult] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    shortfalls: list[MemoryShortfall] = field(default_factory=list)
+    known: dict[tuple[object, ...], Fastest] = field(default_factory=dict)
+
+
+def _search_host(host: Host, limit: int | None, progress: _Progress) -> None:
+    """Score the clusters of one host, from the small end, or from the large one where time is what counts.
+
+    After `COUNTS_SCORED` numbers of hosts that fit, the others can only be less efficient, or slower.
+    """
+    brief, catalog = progress.brief, progress.catalog
+    offers = tariffs(host, brief, catalog)
+    if not offers:
+        progress.rejected.append(Rejected(host.id, "no price in the regions asked for"))
+        return
+    counts = node_counts(host, brief, limit)
+    if not counts:
+        reason = f"its {host.accelerators} accelerators do not fit the number asked for"
+        progress.rejected.append(Rejected(host.id, reason))
+        return
+    counts = _in_time(host, counts, brief, catalog, progress.rejected)
+    fitted = 0
+    for nodes in reversed(counts) if brief.goal.minimize is Objective.TIME else counts:
+        if fitted == COUNTS_SCORED and not brief.candidates.counts:
+            break
+        (cluster,) = clusters(host, catalog, [nodes], brief.candidates.fabric)
+        fitted += _score_cluster(cluster, offers, progress)
+
+
+def _score_cluster(cluster: Cluster, offers: Sequence[Tariff], progress: _Progress) -> bool:
+    """Score the fastest layout of one cluster at every precision and tariff; say whether any fits."""
+    brief, catalog, fits = progress.brief, progress.catalog, False
+    for workshop in _workshops(brief, catalog, cluster, progress.rejected):
+        fastest = _shared(progress.known, workshop, brief)
+        if not fastest.layouts:
+            if fastest.least_layout is not None:
+                precision, peak = workshop.setting.precision.id, fastest.least_peak_bytes
+                progress.shortfalls.append(
+                    MemoryShortfall(cluster, precision, fastest.least_layout, peak, workshop.capacity_bytes)
+                )
+            continue
+        fits = True
+        for tariff in offers:
+            design = assess(sized(workshop, fastest.layouts[0][1]), around(tariff, brief, catalog))
+            if design.goodput.value < LEAST_GOODPUT:
+                lost = f"{cluster.accelerators} of them, {tariff.option}: failures leave too little useful time"
+                progress.rejected.append(Rejected(cluster.host.id, lost))
+            else:
+                progress.designs.append(design)
+    return fits
 
 
 def _workshops(brief: Brief, catalog: Catalog, cluster: Cluster, rejected: list[Rejected]) -> Iterable[Workshop]:
@@ -154,23 +179,29 @@ def _in_time(host: Host, counts: list[int], brief: Brief, catalog: Catalog, reje
     return kept
 
 
-SHORTLIST = 12
-"""Hosts searched at most when the brief leaves the choice open, those with the best bounds."""
+SHORTLIST = 8
+"""Hosts searched at most when the brief leaves the choice open: those whose peak rate is cheapest by the objective."""
 
 
 def _worth_searching(hosts: list[Host], brief: Brief, catalog: Catalog, rejected: list[Rejected]) -> list[Host]:
-    """Keep the hosts whose bound on the objective is best: work at the best matmul rate, nothing else.
+    """Keep a shortlist of the hosts: the best by dollars, seconds or joules per unit of peak work.
 
-    The bound is what a host could do if nothing but matrix multiplications took time; no layout beats it.
+    Efficiency differs less between hosts than that does; who wants another host searched names it.
     """
     if len(hosts) <= SHORTLIST or brief.candidates.instances:
         return hosts
-    bounds = [(_bound(host, brief, catalog), host) for host in hosts]
-    bounds.sort(key=lambda pair: (pair[0], pair[1].id))
-    for bound, host in bounds[SHORTLIST:]:
-        shown = f"{bound:.3g}" if bound < float("inf") else "unknown"
-        rejected.append(Rejected(host.id, f"not searched: its bound ({shown}) is behind {SHORTLIST} other hosts"))
-    kept = {host.id for _, host in bounds[:SHORTLIST]}
+    bounds = sorted((_bound(host, brief, catalog), host.id) for host in hosts)
+    best = bounds[0][0]
+    for bound, name in bounds[SHORTLIST:]:
+        if bound == float("inf"):
+            reason = "not searched: its price or rate is unknown"
+        else:
+            what = brief.goal.minimize.value
+            reason = (
+                f"not searched: {bound / best:.3g} x the {what} per peak FLOP of the best host; name it to search it"
+            )
+        rejected.append(Rejected(name, reason))
+    kept = {name for _, name in bounds[:SHORTLIST]}
     return [host for host in hosts if host.id in kept]
 
 
