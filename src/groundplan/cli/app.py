@@ -9,7 +9,8 @@ import typer
 
 from groundplan import __version__
 from groundplan.cli import calculators, catalog, plans
-from groundplan.cli.asked import Answer, answers
+from groundplan.cli.answers import answers
+from groundplan.cli.asked import Answer
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 

@@ -1,21 +1,12 @@
-"""How an answer is to be delivered: the options every command has, and the decorator that adds them."""
+"""What every command is asked beside its question, and what it answers."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
-
-from groundplan.errors import InputError, UnknownName
-
-FORMATS = ("table", "json", "csv", "md", "html")
-SUFFIXES = {".json": "json", ".csv": "csv", ".md": "md", ".markdown": "md", ".html": "html", ".htm": "html"}
-EXIT_NOT_OK = 3
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,71 +29,3 @@ class Asked:
 
 Answer = Mapping[str, Any] | str
 """A result by the JSON contract, or text that is printed as it is."""
-
-
-def _shared_options(
-    form: Annotated[
-        str | None,
-        typer.Option(
-            "--format", "-f", metavar="FORM", help="table, json, csv, md or html; else by the suffix of --out."
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write to a file in place of standard output.")
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Let --out replace a file that groundplan did not write.")
-    ] = False,
-    sets: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Replace one value of the input; may be repeated."),
-    ] = None,
-    wide: Annotated[bool, typer.Option("--wide", help="Show every column and row, as wide as they are.")] = False,
-    exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 3 where the answer is no: infeasible, too large, too slow.")
-    ] = False,
-    as_of: Annotated[
-        str | None, typer.Option("--as-of", metavar="DATE", help="Date against which prices age, e.g. 2026-11-23.")
-    ] = None,
-) -> Asked:
-    """Check the options before any work is done."""
-    form = form.lower() if form else None
-    if form is not None and form not in FORMATS:
-        raise UnknownName("format", form, FORMATS)
-    form = form or SUFFIXES.get(out.suffix.lower() if out else "", "table")
-    return Asked(form, out, force, tuple(sets or ()), wide, exit_code, _date(as_of))
-
-
-def _date(text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise InputError(f"--as-of {text!r} is no date", "write year-month-day, e.g. 2026-11-23") from None
-
-
-def answers(body: Callable[..., Answer]) -> Callable[..., None]:
-    """Make a command of a function that takes its own flags and `asked`, and returns an answer.
-
-    The command has the flags of `body` and those every command has; it delivers what `body` returns.
-    """
-    own = [p for p in inspect.signature(body, eval_str=True).parameters.values() if p.name != "asked"]
-    shared = list(inspect.signature(_shared_options, eval_str=True).parameters.values())
-    names = {parameter.name for parameter in shared}
-
-    def command(**given: Any) -> None:
-        from groundplan.cli.delivery import check_target, deliver, is_ok
-
-        asked = _shared_options(**{name: given.pop(name) for name in names})
-        check_target(asked)
-        answer = body(**given, asked=asked)
-        deliver(answer, asked)
-        if asked.exit_code and not isinstance(answer, str) and not is_ok(answer):
-            raise typer.Exit(EXIT_NOT_OK)
-
-    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in (*own, *shared)]
-    command.__name__, command.__doc__ = body.__name__, body.__doc__
-    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return command
