@@ -139,6 +139,7 @@ class DesignResult(Result):
     carbon_kg: Prediction | None
     mfu: Prediction
     goodput: Prediction
+    unit: str  # of the work: tokens, or samples of a vision model
     tokens: float
     tokens_per_s: Prediction
     memory: MemoryNeed

@@ -65,6 +65,7 @@ def assess(sized: Sized, around: Circumstances) -> DesignResult:
         carbon_kg=Prediction.within(float(carbon_kg(joules, grams)), 0.9 * low, high) if joules is not None else None,
         mfu=Prediction(mfu, mfu / high, mfu / low),
         goodput=Prediction(goodput, goodput**2, goodput**0.5),
+        unit=job.unit,
         tokens=job.tokens,
         tokens_per_s=Prediction(tokens_per_s, tokens_per_s / high, tokens_per_s / low),
         memory=memory_need(sized),

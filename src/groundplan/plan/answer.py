@@ -142,6 +142,6 @@ def _shown(unit: str, value: float) -> str:
         return format_seconds(value)
     if unit == "USD":
         return format_usd(value)
-    if unit == "tokens":
-        return f"{format_count(value)} tokens"
+    if unit in ("tokens", "samples"):
+        return f"{format_count(value)} {unit}"
     return f"{value:,.0f} {unit}"

@@ -170,7 +170,7 @@ def _fewer_tokens(
         fewer = reassess(design, replace(brief, job=replace(brief.job, tokens=tokens)), catalog)
     if fewer is None:
         return None
-    return fewer, Relaxed("tokens", brief.job.tokens, tokens, tokens / brief.job.tokens, "tokens")
+    return fewer, Relaxed("tokens", brief.job.tokens, tokens, tokens / brief.job.tokens, brief.job.unit)
 
 
 def _nothing_fits(brief: Brief, catalog: Catalog, found: Found, limits: Sequence[Limit]) -> Decision:
@@ -249,7 +249,9 @@ def _why_lost(design: DesignResult, best: DesignResult, limits: Sequence[Limit],
 
 def _relaxed_text(relaxed: Relaxed) -> str:
     if relaxed.constraint == "tokens":
-        text = f"trains {format_count(relaxed.needed)} of {format_count(relaxed.limit)} tokens, within every limit"
+        text = (
+            f"trains {format_count(relaxed.needed)} of {format_count(relaxed.limit)} {relaxed.unit}, within every limit"
+        )
     else:
         bound = Limit(relaxed.constraint, relaxed.unit, relaxed.limit, lambda _: 0.0)
         text = bound.text(relaxed.needed).replace(f"{relaxed.constraint}: needs", f"relaxes {relaxed.constraint} to", 1)
@@ -274,6 +276,6 @@ def _shortfall(brief: Brief, best: DesignResult) -> str:
     tokens = best.tokens * deadline / best.run_s.value
     needed = best.accelerators * best.run_s.value / deadline
     return (
-        f"{format_seconds(deadline)} train {format_count(tokens)} tokens, "
+        f"{format_seconds(deadline)} train {format_count(tokens)} {best.unit}, "
         f"or would need about {needed:,.0f} accelerators at this efficiency"
     )

@@ -35,6 +35,7 @@ class Workload(Result):
     model: str
     parameters: int
     active_parameters: int
+    unit: str
     tokens: float
     train_flops: float
     sequence: int
@@ -133,6 +134,7 @@ def workload_of(brief: Brief) -> Workload:
         model.name,
         model.parameters,
         active,
+        job.unit,
         job.tokens,
         flops,
         job.sequence,

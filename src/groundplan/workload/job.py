@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from groundplan.evidence import Assumption
-from groundplan.workload.model import Model
+from groundplan.workload.model import Model, SampleModel
 
 
 class Method(StrEnum):
@@ -56,6 +56,11 @@ class TrainingJob:
     precisions: tuple[str, ...]  # ids of catalog `precisions`, first preferred; () = any the accelerator has
     stack: str | None  # id of catalog `stacks`; None = default for the accelerator
     flash_attention: bool | None  # None = as the stack has it
+
+    @property
+    def unit(self) -> str:
+        """What `tokens` counts."""
+        return "samples" if isinstance(self.model, SampleModel) else "tokens"
 
 
 class Objective(StrEnum):

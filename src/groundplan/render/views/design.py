@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from groundplan.quantities import (
@@ -98,7 +99,10 @@ def outcome(design: Design) -> Facts:
             Fact("Energy", interval(design.get("energy_j"), format_energy)),
             Fact("Carbon", interval(design.get("carbon_kg"), mass_text)),
             Fact("Step", interval(design["step_s"], format_seconds)),
-            Fact("Throughput", interval(design.get("tokens_per_s"), _token_rate)),
+            Fact(
+                "Throughput",
+                interval(design.get("tokens_per_s"), partial(_work_rate, str(design.get("unit", "tokens")))),
+            ),
             Fact(
                 "MFU", interval(design["mfu"], format_percent), "model FLOP over peak FLOP, recomputation not counted"
             ),
@@ -107,8 +111,8 @@ def outcome(design: Design) -> Facts:
     )
 
 
-def _token_rate(tokens_per_s: float | None) -> str:
-    return per(f"{format_count(tokens_per_s)} tokens", "s") if tokens_per_s is not None else UNKNOWN
+def _work_rate(unit: str, rate: float | None) -> str:
+    return per(f"{format_count(rate)} {unit}", "s") if rate is not None else UNKNOWN
 
 
 def breakdowns(design: Design) -> list[Block]:

@@ -68,7 +68,11 @@ def _verdict(result: Mapping[str, Any]) -> Facts:
         Fact(
             "Model", f"{workload['model']}, {counts}", f"{words(workload['method'])}, {workload['optimizer']}, {batch}"
         ),
-        Fact("Work", f"{format_count(workload['tokens'])} tokens", format_si(workload["train_flops"], "FLOP")),
+        Fact(
+            "Work",
+            f"{format_count(workload['tokens'])} {workload.get('unit', 'tokens')}",
+            format_si(workload["train_flops"], "FLOP"),
+        ),
         Fact("Goal", _goal(result.get("goal") or {})),
     ]
     return Facts("", tuple(rows))
