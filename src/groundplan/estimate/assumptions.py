@@ -9,7 +9,6 @@ from groundplan.estimate.intervals import step_interval
 from groundplan.estimate.results import DesignResult
 from groundplan.evidence import Assumption
 from groundplan.workload.job import Brief
-from groundplan.workload.model import TransformerModel
 
 FAILURES = Assumption(
     "failures_per_1000_node_days",
@@ -148,7 +147,6 @@ def listed(brief: Brief, designs: Sequence[DesignResult], catalog: Catalog) -> t
 def _regime(design: DesignResult, brief: Brief, catalog: Catalog) -> tuple[Assumption, ...]:
     """What the step time of a design rests on: its interval, the rates training loops reach, the software stack."""
     architecture = catalog.architecture_of(catalog.accelerators[design.accelerator])
-    experts = isinstance(brief.job.model, TransformerModel) and brief.job.model.experts is not None
     share = architecture.figures["matmul_share"]
     reached = Assumption(
         f"{architecture.id}.matmul_share", architecture.matmul_share, "1", share.evidence.value, share.source
@@ -156,5 +154,5 @@ def _regime(design: DesignResult, brief: Brief, catalog: Catalog) -> tuple[Assum
     stack = Assumption(
         "stack", design.layout.stack, "", "assumed", "default of the accelerator; name another with train.stack"
     )
-    interval = step_interval(design.layout.stack, architecture.id, experts).assumption()
+    interval = step_interval(brief.job.model, design.layout.stack, architecture.id).assumption()
     return (interval, reached) if brief.job.stack else (interval, reached, stack)

@@ -10,6 +10,7 @@ from functools import cache
 from groundplan.catalog.schema import DATA
 from groundplan.evidence import Assumption
 from groundplan.workload.job import Method
+from groundplan.workload.model import Model, TransformerModel
 
 SERVING_MEMORY = (0.95, 1.10)
 """Factors on the memory of serving; class assumed."""
@@ -32,9 +33,15 @@ class Interval:
         )
 
 
-def step_interval(stack: str, architecture: str, experts: bool) -> Interval:
-    """Return the interval of a regime; where nothing was measured, the wider one of all regimes together."""
-    regimes, sparse = _regimes(), "yes" if experts else "no"
+def step_interval(model: Model, stack: str, architecture: str) -> Interval:
+    """Return the interval of a regime; where nothing was measured, the wider one of all regimes together.
+
+    The published runs are of transformers: other models always take the wider one.
+    """
+    regimes = _regimes()
+    if not isinstance(model, TransformerModel):
+        return regimes["", "", "no"]
+    sparse = "no" if model.experts is None else "yes"
     return regimes.get((stack, architecture, sparse)) or regimes["", "", sparse]
 
 

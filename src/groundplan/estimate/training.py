@@ -24,7 +24,7 @@ from groundplan.estimate.sized import Sized
 from groundplan.estimate.surroundings import Circumstances, carbon_intensity, cost_terms, power_w, price_used
 from groundplan.evidence import Prediction
 from groundplan.physics.energy import carbon_kg, energy_j
-from groundplan.workload.model import SampleModel, TransformerModel
+from groundplan.workload.model import SampleModel
 
 
 def assess(sized: Sized, around: Circumstances) -> DesignResult:
@@ -91,8 +91,7 @@ def assess(sized: Sized, around: Circumstances) -> DesignResult:
 
 def regime_interval(sized: Sized) -> Interval:
     """Return the interval of the design's stack, architecture and kind of model."""
-    experts = isinstance(sized.job.model, TransformerModel) and sized.job.model.experts is not None
-    return step_interval(sized.setting.stack.id, sized.setting.architecture.id, experts)
+    return step_interval(sized.job.model, sized.setting.stack.id, sized.setting.architecture.id)
 
 
 def memory_need(sized: Sized) -> MemoryNeed:
