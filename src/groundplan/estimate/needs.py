@@ -11,6 +11,7 @@ from groundplan.estimate.data import CHECKPOINTS_KEPT, StorageDemand, products_f
 from groundplan.estimate.results import CollectiveNeed, NetworkNeed, StorageNeed
 from groundplan.estimate.shares import trained_parameters
 from groundplan.estimate.sized import Sized
+from groundplan.estimate.stage_memory import resolve_widths
 from groundplan.estimate.surroundings import Circumstances
 from groundplan.physics.checkpoint import checkpoint_bytes
 from groundplan.physics.loader import data_stall_s, decode_cores
@@ -29,9 +30,8 @@ class RunDemand(StorageDemand):
 def run_demand(sized: Sized, step_s: float) -> RunDemand:
     """What the run stores, reads, and writes within the time a checkpoint may take."""
     job = sized.job
-    precision = sized.setting.precision
-    kept = precision.weight_bytes + precision.master_bytes + sized.optimizer.state_bytes
-    saved = float(checkpoint_bytes(trained_parameters(job), kept))
+    widths = resolve_widths(job.model, job, sized.setting.precision, sized.optimizer, sized.setting.stack)
+    saved = float(checkpoint_bytes(trained_parameters(job), widths.weight + widths.state))
     stored = job.dataset.bytes if job.dataset and job.dataset.bytes else 0.0
     per_sequence = (
         job.dataset.sample_bytes * (job.sequence if job.dataset.kind in ("text", "tokens") else 1.0)

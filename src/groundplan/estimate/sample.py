@@ -47,7 +47,7 @@ def sample_step_time(
     state = state_traffic(setting, rates, layout, owned, owned, gathered_width(job, setting), micro_batches)
     forward = (compute + moved / rates.memory_bytes_per_s) / micro_batches / 3.0
     gradients, weights = exposed_states(state, setting.stack, layout, forward, 2.0 * forward, micro_batches)
-    update, offload = optimizer_update(0.0, setting, rates, optimizer, layout, owned)
+    update, offload = optimizer_update(job, setting, rates, optimizer, layout, owned)
     terms: dict[str, Floats] = {
         "convolution": compute,
         "elementwise": moved / rates.memory_bytes_per_s,

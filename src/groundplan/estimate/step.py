@@ -14,6 +14,7 @@ from groundplan.estimate.blocks import Matmul
 from groundplan.estimate.layer import KERNEL_FIXED_S, LayerTime, layer_time, matmul_times
 from groundplan.estimate.rates import Rates
 from groundplan.estimate.shares import DeviceParameters, device_parameters, trained_parameters
+from groundplan.estimate.stage_memory import resolve_widths
 from groundplan.estimate.traffic import (
     StateTraffic,
     Traffic,
@@ -129,9 +130,7 @@ def step_time(
     shown_gradients, shown_weights = exposed_states(state, stack, layout, forward, backward, micro_batches)
     show(state.gradients, shown_gradients)
     show(state.weights, shown_weights)
-    terms["optimizer"], terms["offload"] = optimizer_update(
-        float(model.hidden), setting, rates, optimizer, layout, trained
-    )
+    terms["optimizer"], terms["offload"] = optimizer_update(job, setting, rates, optimizer, layout, trained)
     terms["jitter"] = jitter_s(terms, setting, layout)
     return StepTime(terms, tuple(traffic), micro_batches)
 
@@ -230,26 +229,23 @@ def gathered_width(job: TrainingJob, setting: Setting) -> float:
 
 
 def optimizer_update(
-    matrix_side: float,
-    setting: Setting,
-    rates: Rates,
-    optimizer: Optimizer,
-    layout: Layout,
-    trained: DeviceParameters,
+    job: TrainingJob, setting: Setting, rates: Rates, optimizer: Optimizer, layout: Layout, trained: DeviceParameters
 ) -> tuple[Floats, Floats]:
     """Seconds of the optimizer step on the device, and of an offloaded one on the host with its PCIe traffic.
 
-    `matrix_side` is the smaller side of the weight matrices, which sets the work of matrix optimizers (Muon).
+    Gradients and weights are read or written once, master copy and states read and written. Matrix optimizers (Muon)
+    add work by the smaller side of a weight matrix, taken as the hidden size.
     """
-    precision = setting.precision
+    widths = resolve_widths(job.model, job, setting.precision, optimizer, setting.stack)
     sharded = np.asarray(layout.zero) >= 1
     own = trained.dense / np.where(sharded, layout.shard, 1) + trained.experts / np.where(
         sharded, np.maximum(layout.shard // layout.ep, 1), 1
     )
-    gradient = setting.stack.gradient_bytes or precision.gradient_bytes
-    moved = gradient + 2.0 * (precision.master_bytes + optimizer.state_bytes) + precision.weight_bytes
-    matrix = NEWTON_SCHULZ_FLOPS * matrix_side / rates.gemm_flops_per_s if optimizer.matrix_flops else 0.0
+    moved = widths.gradient + 2.0 * widths.state + widths.weight
+    matrix = 0.0
+    if optimizer.matrix_flops and isinstance(job.model, TransformerModel):
+        matrix = NEWTON_SCHULZ_FLOPS * job.model.hidden / rates.gemm_flops_per_s
     on_device = own * (moved / rates.memory_bytes_per_s + matrix) + UPDATE_LAUNCH_S
-    wire = own * (gradient + precision.weight_bytes) / rates.pcie_bytes_per_s
+    wire = own * (widths.gradient + widths.weight) / rates.pcie_bytes_per_s
     on_host = own * moved / rates.host_memory_bytes_per_s + wire + UPDATE_LAUNCH_S
     return np.where(layout.offload, 0.0, on_device), np.where(layout.offload, on_host, 0.0)
