@@ -120,7 +120,7 @@ def nearest(
         if keeping:
             best = min(keeping, key=lambda d: (limit.excess(d), objective_of(d, objective), d.instance))
         elif designs:
-            best = min(designs, key=lambda d: (_missed(d, limits), objective_of(d, objective), d.instance))
+            best = min(designs, key=lambda d: (*_missed(d, limits), objective_of(d, objective), d.instance))
         else:
             continue
         missed = tuple(other.text(other.of(best)) for other in others if other.excess(best) > 1.0)
@@ -130,9 +130,10 @@ def nearest(
     return sorted(found, key=lambda pair: (len(pair[1].also), pair[1].by))
 
 
-def _missed(design: DesignResult, limits: Sequence[Limit]) -> float:
-    """Distance from feasible: the product of what each missed limit is missed by, as a logarithm."""
-    return sum(math.log(max(1.0, min(limit.excess(design), 1e300))) for limit in limits)
+def _missed(design: DesignResult, limits: Sequence[Limit]) -> tuple[int, float]:
+    """Distance from feasible: how many limits are missed, and by what in all, as the logarithm of the product."""
+    excesses = [min(limit.excess(design), 1e300) for limit in limits if limit.excess(design) > 1.0]
+    return len(excesses), sum(math.log(excess) for excess in excesses)
 
 
 def _shown(unit: str, value: float) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from groundplan.catalog.catalog import Catalog
 from groundplan.estimate.results import DesignResult, Relaxed
 from groundplan.plan.answer import Binding, Limit, feasible, limits_of, nearest, objective_of, pareto_front, ranked
-from groundplan.plan.offers import LARGEST_CLUSTER, ladder
+from groundplan.plan.offers import LARGEST_CLUSTER
 from groundplan.plan.scoring import MemoryShortfall, reassess
 from groundplan.plan.search import Found, Rejected, search
 from groundplan.quantities import format_bytes, format_count, format_seconds, format_usd
@@ -16,6 +16,8 @@ from groundplan.workload.job import Brief, Objective
 
 ALTERNATIVES = 6
 """Alternatives shown, each of another instance, purchase or precision."""
+WIDER_COUNTS = 4
+"""Larger numbers of accelerators tried where the number asked for is not enough."""
 TOKEN_MARGIN = 0.995
 """Fewer tokens than a limit allows exactly, so that start-up and rounding keep inside it."""
 
@@ -119,12 +121,12 @@ def _infeasible(brief: Brief, catalog: Catalog, found: Found, limits: Sequence[L
 def _more(brief: Brief, found: Found, limits: Sequence[Limit]) -> Brief:
     """Ask for the numbers of accelerators that would keep the deadline at perfect scaling, and a little more."""
     deadline = next((limit for limit in limits if limit.constraint == "deadline"), None)
-    allowed = brief.goal.max_accelerators or 1
-    needed = allowed * (min(deadline.excess(d) * d.accelerators for d in found.designs) / allowed if deadline else 2.0)
-    counts = tuple(
-        sorted({c for c in ladder(LARGEST_CLUSTER) if max(allowed + 1, needed) <= c <= 3.0 * max(allowed, needed)})
-    )
-    return replace(brief, candidates=replace(brief.candidates, counts=counts[:3]))
+    allowed = float(brief.goal.max_accelerators or 1)
+    needed = min(deadline.excess(d) * d.accelerators for d in found.designs) if deadline else 2.0 * allowed
+    least = max(allowed + 1.0, needed)
+    fine = sorted({odd << k for odd in (1, 3, 5, 7) for k in range(16)})
+    counts = [count for count in fine if least <= count <= min(4.0 * least, LARGEST_CLUSTER)]
+    return replace(brief, candidates=replace(brief.candidates, counts=tuple(counts[:WIDER_COUNTS])))
 
 
 def _relaxations(
