@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+
+from groundplan.errors import MissingExtra
 
 
 class Evidence(StrEnum):
@@ -44,9 +47,24 @@ class Result:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain JSON types, in field order."""
-        plain = plain_json(self)
-        assert isinstance(plain, dict)
+        plain: dict[str, Any] = plain_json(self)
         return plain
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the rows of `to_frame`, as plain JSON: one, unless the result is a list of answers."""
+        return [self.to_dict()]
+
+    def to_frame(self) -> Any:
+        """Return the result as a data frame of the library that is installed, polars or else pandas.
+
+        One row per record; nested keys are joined by dots, lists and formula trees are left out.
+
+        Raises
+        ------
+        MissingExtra
+            When neither is installed.
+        """
+        return frame_of(self.records())
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +111,26 @@ def total_of(name: str, unit: str, children: tuple[Term, ...], formula: str = ""
     """Return a term whose value is the sum of its children."""
     value = math.fsum(child.value for child in children)
     return Term(name, value, unit, formula or "sum of the parts", op="sum", children=children)
+
+
+def frame_of(records: Sequence[Mapping[str, Any]]) -> Any:
+    """Return rows of plain JSON as a data frame, see `Result.to_frame`."""
+    rows = [dict(_scalars(record, "")) for record in records]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    table = {name: [row.get(name) for row in rows] for name in columns}
+    if find_spec("narwhals") is None or not (find_spec("polars") or find_spec("pandas")):
+        raise MissingExtra("to_frame", "frames")
+    import narwhals
+
+    return narwhals.from_dict(table, backend="polars" if find_spec("polars") else "pandas").to_native()
+
+
+def _scalars(value: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    for key, item in value.items():
+        if isinstance(item, Mapping) and key != "explain":
+            yield from _scalars(item, f"{path}{key}.")
+        elif not isinstance(item, list | Mapping):
+            yield f"{path}{key}", item
 
 
 def plain_json(value: Any) -> Any:

@@ -154,3 +154,13 @@ def test_the_pareto_front_has_no_beaten_point():
     front = answer("mixtral-mi300x")["pareto"]
     times, costs = [p["run_s"] for p in front], [p["cost_usd"] for p in front]
     assert times == sorted(times) and costs == sorted(costs, reverse=True)
+
+
+def test_a_plan_is_a_frame_of_its_designs():
+    pytest.importorskip("narwhals")
+    path = ROOT / "examples/llama70b-h100/brief.yaml"
+    result = plan(read_brief(path, CATALOG, as_of=datetime.date(2026, 11, 23)), CATALOG)
+    frame = result.to_frame()
+    assert next(iter(frame["role"])) == "recommended"
+    assert next(iter(frame["step_s.value"])) == result.recommended.step_s.value
+    assert len(frame) == 1 + len(result.alternatives)

@@ -89,6 +89,15 @@ class PlanResult(Result):
     warnings: tuple[str, ...]
     brief: Mapping[str, Any]
 
+    def records(self) -> list[dict[str, Any]]:
+        """Return one row per design, with its role."""
+        roles = {
+            "recommended": (self.recommended,) if self.recommended else (),
+            "nearest_feasible": self.nearest_feasible,
+            "alternative": self.alternatives,
+        }
+        return [{"role": role, **design.to_dict()} for role, designs in roles.items() for design in designs]
+
 
 def plan(brief: Brief, catalog: Catalog) -> PlanResult:
     """Search, decide and explain.
