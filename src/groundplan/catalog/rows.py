@@ -151,7 +151,7 @@ class Stack(Row):
     context_bytes: float  # CUDA context, NCCL and workspace outside the allocator
     fragmentation: float  # reserved / allocated
     matmul_factor: float = 1.0  # matmul rate over the architecture's, older libraries lose
-    flash_factor: float = 1.0  # flash attention rate over the architecture's
+    flash_generation: float = 3.0  # 2 = FlashAttention-2 kernels; 3 = kernels made for the architecture
     fused_elementwise: bool = True  # False: eager norms and activations keep every intermediate (plain PyTorch)
     logit_bytes: float | None = None  # live per logit at the loss; None = by fused_cross_entropy; 0 = in chunks (Liger)
     bucket_bytes: float = 0.0  # buffers the data-parallel engine reduces and gathers through, where it copies into any
@@ -165,6 +165,7 @@ class Architecture(Row):
     matmul_share: float  # matmuls inside a training loop, against the best matmul alone
     flash_forward_share: float  # flash attention at long sequences
     flash_backward_share: float
+    flash2_share: float = 1.0  # rate of FlashAttention-2 over that of kernels made for the architecture
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,10 @@ UNKNOWN_NIC_BITS_PER_S = 1.0e10
 """Scale-out rate taken for a host whose network is not stated: plain 10 GbE; class assumed, said in the answer."""
 
 
+FLASH_ATTENTION_2 = 2.0
+"""Generation of attention kernels written for Ampere (Dao 2023, arXiv 2307.08691)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
     """Sustained rates per device; base units. `compute_units` is NaN where unknown."""
@@ -95,6 +99,7 @@ def resolve_rates(setting: Setting, known: Iterable[Accelerator]) -> Rates:
         )
     best, source = sustained_share(accelerator, known)
     architecture = setting.architecture
+    kernels = architecture.flash2_share if setting.stack.flash_generation <= FLASH_ATTENTION_2 else 1.0
     share = best * architecture.matmul_share * setting.stack.matmul_factor
     # Attention in a width the part has no rate for runs in the next narrower one its matmuls have: fp16 for bf16.
     attention_peak = _peak(accelerator, precision.attention) or _peak(accelerator, "fp16") or peak
@@ -112,8 +117,8 @@ def resolve_rates(setting: Setting, known: Iterable[Accelerator]) -> Rates:
         domain=domain,
         pcie_bytes_per_s=accelerator.pcie_bytes_per_s or UNKNOWN_PCIE_BYTES_PER_S,
         host_memory_bytes_per_s=HOST_MEMORY_BYTES_PER_S / setting.cluster.host.accelerators,
-        flash_forward_share=architecture.flash_forward_share * setting.stack.flash_factor,
-        flash_backward_share=architecture.flash_backward_share * setting.stack.flash_factor,
+        flash_forward_share=architecture.flash_forward_share * kernels,
+        flash_backward_share=architecture.flash_backward_share * kernels,
         sustained_source=source,
     )
 
