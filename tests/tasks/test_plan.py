@@ -164,3 +164,11 @@ def test_a_plan_is_a_frame_of_its_designs():
     assert next(iter(frame["role"])) == "recommended"
     assert next(iter(frame["step_s.value"])) == result.recommended.step_s.value
     assert len(frame) == 1 + len(result.alternatives)
+
+
+def test_the_explained_goodput_is_the_one_shown():
+    for example in ("deepseek-v3-h800", "llama70b-h100"):
+        best = answer(example)["recommended"]
+        inputs = explain(answer(example), "goodput").term["inputs"]
+        spent = inputs["run [s]"] - inputs["startup [s]"]
+        assert inputs["training [s]"] / spent == pytest.approx(best["goodput"]["value"], rel=1e-9)

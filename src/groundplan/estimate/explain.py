@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from groundplan.estimate.results import DesignResult
+from groundplan.estimate.step import JITTER_PER_DOUBLING
 from groundplan.evidence import Evidence, Figure, Term, total_of
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ STEP_FORMULAS = {
     "weight_gathering": "exposed all-gather of sharded weights",
     "optimizer": "memory passes over states / bandwidth, plus host time",
     "offload": "update on the host and its PCIe traffic",
-    "jitter": "0.4 % for each doubling of the number of nodes",
+    "jitter": f"{JITTER_PER_DOUBLING:.1%} of the step for each doubling of the number of nodes",
     "convolution": "3 x forward FLOPs / (rate x share convolutions reach)",
 }
 MEMORY_FORMULA = "bytes of the fullest pipeline stage at its peak moment"
@@ -51,15 +52,18 @@ def explain_trees(design: DesignResult, sized: Sized, flops_per_step: float) -> 
     )
     run = total_of("run_s", "s", tuple(Term(n, v, "s", RUN_FORMULAS.get(n, "")) for n, v in design.run_terms.items()))
     trees = {"step_s": step, "memory": memory, "run_s": run, "mfu": _mfu(design, sized, flops_per_step, step)}
+    terms = design.run_terms
     trees["goodput"] = Term(
         "goodput",
         design.goodput.value,
         "1",
-        "1 / (M exp(R/M) (exp((T + w)/M) - 1) / T)",
+        "training / (run - startup); the checkpoint interval is Daly's optimum",
         {
-            "interval T [s]": design.checkpoint.interval_s,
-            "stall w [s]": design.checkpoint.stall_s,
-            "mtbf M [s]": design.checkpoint.mtbf_s,
+            "training [s]": terms["training"],
+            "run [s]": design.run_s.value,
+            "startup [s]": terms.get("startup", 0.0),
+            "interval [s]": design.checkpoint.interval_s,
+            "mtbf [s]": design.checkpoint.mtbf_s,
         },
         "Daly 2006, FGCS 22(3)",
     )
@@ -132,7 +136,10 @@ def _mfu(design: DesignResult, sized: Sized, flops_per_step: float, step: Term) 
     kind = sized.setting.precision.gemm
     datasheet = Term("peak", peak, "FLOP/s", "dense peak", {}, _source(sized, kind), _class(sized, kind))
     work = Term(
-        "model_flops", flops_per_step, "FLOP", "3 x forward FLOPs of the matmuls and causal attention, one step"
+        "model_flops",
+        flops_per_step,
+        "FLOP",
+        "forward, input gradients, gradients of what is trained; causal attention",
     )
     return Term(
         "mfu",
