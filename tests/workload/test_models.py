@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import groundplan.catalog
+from groundplan.catalog.catalog import load_catalog
 from groundplan.errors import CatalogError, InputError, UnknownName
 from groundplan.evidence import Evidence
 from groundplan.workload.model import AttentionKind, SampleModel, TransformerModel
@@ -213,3 +214,9 @@ def test_a_row_that_is_no_model_is_refused_in_one_line(body):
         model_from_row({"id": "mine", **body})
     assert "mine" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_bare_size_is_a_dense_model_of_that_size():
+    model = load_model("7B", load_catalog([]))
+    assert model.parameters == 7_000_000_000
+    assert model.source.startswith("assumed")

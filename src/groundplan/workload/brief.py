@@ -238,7 +238,8 @@ def _resolved(
         "flash_attention": job.flash_attention,
         "lora": None if job.lora is None else dataclasses.asdict(job.lora),
     }
-    if isinstance(sections.train.model, str) and sections.train.model.endswith(".json"):
+    assumed = job.model.source.startswith("assumed")
+    if isinstance(sections.train.model, str) and (assumed or sections.train.model.endswith(".json")):
         train["model"] = sections.train.model
     if dataset is not None:
         train["dataset"] = {

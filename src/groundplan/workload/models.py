@@ -13,6 +13,8 @@ from groundplan.workload.huggingface import Config, read_config, transformer_fro
 from groundplan.workload.inline import INLINE_KEYS, architecture_from_mapping, dense_shape
 from groundplan.workload.model import Model, SampleModel, TransformerModel
 
+# A size in place of a name: a dense shape of that many parameters is assumed.
+SIZE = re.compile(r"\d+(\.\d+)?\s*[bBmMtT]")
 # What repositories add to a model's name without changing its architecture.
 VARIANT = re.compile(r"(instruct|chat|base|hf|it|pt|v0\.?\d|v1\.?0|\d{4})$")
 MAX_NAME = 4096  # the longest path Linux opens
@@ -31,7 +33,8 @@ def load_model(name_or_path: str, catalog: ModelRows) -> Model:
     """Return the model that `name_or_path` names.
 
     Case, spaces, underscores, the maker before a slash and endings such as -Instruct do not matter:
-    ``meta-llama/Llama-3.1-8B-Instruct`` is ``llama-3.1-8b``. What the catalog does not know is read as a
+    ``meta-llama/Llama-3.1-8B-Instruct`` is ``llama-3.1-8b``. A bare size, ``7B``, is a dense GPT-like model of that
+    many parameters, an assumption that its `source` states. What the catalog does not know is read as a
     `config.json`, or a folder that holds one, if there is such a path.
 
     Parameters
@@ -59,6 +62,8 @@ def load_model(name_or_path: str, catalog: ModelRows) -> Model:
     is_path = text.endswith(".json") or text.startswith(("/", "./", "../", "~/"))
     if is_path or os.path.exists(text):  # not Path.exists: it raises for a name no file can have
         return _model_from_file(Path(text))
+    if SIZE.fullmatch(text):
+        return dense_shape(text.upper().replace(" ", ""), {})
     raise UnknownName("model", text.rsplit("/", 1)[-1], rows)
 
 
