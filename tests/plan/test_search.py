@@ -19,7 +19,7 @@ CATALOG = load_catalog([])
 
 def workshop_of(model: str, host: str, nodes: int, batch: int = 16, **train):
     section = {"model": model, "tokens": "1B", "global_batch": batch, "sequence_length": 2048, **train}
-    brief = read_brief({"train": section}, CATALOG)
+    brief = read_brief({"train": {key: value for key, value in section.items() if value is not None}}, CATALOG)
     row = CATALOG.hosts[host]
     cluster = Cluster(row, CATALOG.accelerators[row.accelerator], CATALOG.fabrics[row.fabric], nodes)
     return workshop_for(brief, CATALOG, cluster, CATALOG.precisions["bf16"])
@@ -99,3 +99,86 @@ def test_a_given_price_keeps_the_risk_of_spot():
     by_purchase = {design.purchase: design for design in search(brief, CATALOG, None).designs}
     assert by_purchase["spot"].goodput.value < by_purchase["on_demand"].goodput.value
     assert by_purchase["spot"].run_s.value > by_purchase["on_demand"].run_s.value
+
+
+@pytest.mark.parametrize(
+    ("model", "host", "train"),
+    [
+        ("llama-3.2-1b", "gcp-a2-highgpu-2g", {}),
+        ("llama-3.1-8b", "gcp-a2-ultragpu-2g", {"method": "lora"}),
+        ("deepseek-v2-lite", "azure-nc80adis-h100-v5", {"method": "lora"}),
+    ],
+)
+def test_the_whole_space_of_two_devices_is_ranked_as_by_hand(model, host, train):
+    """Every layout, one by one with plain numbers: the same three fastest, in the same order of times."""
+    workshop = workshop_of(model, host, 1, batch=4, **train)
+    found = fastest_layouts(workshop, Overrides(), keep=3)
+    seconds, tried, least = [], 0, float("inf")
+    for grid in layout_grids(workshop.job, 2, workshop.rates.domain, Overrides()):
+        for flat in np.flatnonzero(grid.valid):
+            layout = grid.at(int(flat))
+            tried += 1
+            held = float(sum(np.asarray(v) for v in workshop.memory(layout).values()))
+            least = min(least, held)
+            if held <= workshop.capacity_bytes and np.all(workshop.fits_host(layout)):
+                seconds.append(float(np.asarray(workshop.step(layout).total)))
+    assert (found.candidates, found.fitting) == (tried, len(seconds))
+    assert found.least_peak_bytes == pytest.approx(least, rel=1e-12)
+    assert [value for value, _ in found.layouts] == pytest.approx(sorted(seconds)[:3], rel=1e-12)
+    for value, layout in found.layouts:
+        assert value == pytest.approx(float(np.asarray(workshop.step(layout).total)), rel=1e-12)
+
+
+def test_chunks_and_the_number_kept_change_no_winner(monkeypatch):
+    workshop = workshop_of("mixtral-8x7b", "onprem-dgx-h100", 2)
+    whole = fastest_layouts(workshop, Overrides(), keep=5)
+    assert fastest_layouts(workshop, Overrides(), keep=1).layouts == whole.layouts[:1]
+    monkeypatch.setattr("groundplan.plan.space.CHUNK", 4096)
+    small = fastest_layouts(workshop, Overrides(), keep=5)
+    assert [value for value, _ in small.layouts] == [value for value, _ in whole.layouts]
+    assert (small.candidates, small.fitting) == (whole.candidates, whole.fitting)
+
+
+@pytest.mark.parametrize(
+    ("model", "train"),
+    [
+        ("llama-3.1-8b", {}),
+        ("llama-3.1-8b", {"method": "qlora"}),
+        ("deepseek-v2-lite", {}),
+        ("gemma-2-9b", {"optimizer": "muon"}),
+        ("gpt-oss-20b", {"optimizer": "adamw-8bit"}),
+        ("resnet-50", {"tokens": None, "dataset": {"kind": "images", "samples": "1M"}, "sequence_length": None}),
+    ],
+)
+def test_every_term_of_a_grid_is_that_of_its_layout(model, train):
+    workshop = workshop_of(model, "onprem-dgx-h100", 2, **train)
+    grid = next(iter(layout_grids(workshop.job, 16, 8, Overrides())))
+    shape, step, held = grid.valid.shape, workshop.step(grid.layout).terms, workshop.memory(grid.layout)
+    possible = np.flatnonzero(grid.valid)
+    for flat in np.random.default_rng(11).choice(possible, min(12, len(possible)), replace=False):
+        layout = grid.at(int(flat))
+        for together, alone in ((step, workshop.step(layout).terms), (held, workshop.memory(layout))):
+            assert set(together) == set(alone)
+            for name, value in alone.items():
+                cell = np.broadcast_to(together[name], shape).flat[flat]
+                assert cell == pytest.approx(float(np.asarray(value)), rel=1e-9, abs=1e-9), name
+
+
+def test_a_wish_for_fewer_layouts_is_never_faster():
+    workshop = workshop_of("llama-3.1-8b", "onprem-dgx-h100", 2)
+    ((free, _),) = fastest_layouts(workshop, Overrides(), keep=1).layouts
+    for fixed in (Overrides(tp=4), Overrides(zero=3), Overrides(recompute="full"), Overrides(pp=2, micro_batch=1)):
+        ((held, layout),) = fastest_layouts(workshop, fixed, keep=1).layouts
+        assert held >= free
+        assert fixed.tp in (None, layout.tp) and fixed.zero in (None, layout.zero)
+
+
+def test_the_searched_design_is_the_fastest_layout_that_fits():
+    section = {"model": "llama-3.1-8b", "tokens": "1B", "global_batch": 16, "sequence_length": 2048}
+    wishes = {"instances": ["onprem-dgx-h100"], "counts": [16], "purchase": ["owned"]}
+    found = search(read_brief({"train": section, "candidates": wishes}, CATALOG), CATALOG, None)
+    fastest = fastest_layouts(workshop_of("llama-3.1-8b", "onprem-dgx-h100", 2), Overrides(), keep=1)
+    (design,) = found.designs
+    assert design.step_s.value == pytest.approx(fastest.layouts[0][0], rel=1e-12)
+    assert (found.candidates, found.fitting) == (fastest.candidates, fastest.fitting)
+    assert design.memory.fits

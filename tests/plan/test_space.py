@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import astuple, replace
 from itertools import product
 
+import numpy as np
 import pytest
 
 from groundplan.catalog.catalog import load_catalog
@@ -91,3 +92,81 @@ def test_hybrid_sharding_shards_over_a_part_of_the_replicas():
 def test_an_impossible_size_is_named(changes, said):
     with pytest.raises(InputError, match=said):
         check_fixed(job_of(), replace(Overrides(), **changes))
+
+
+def every_layout(job, devices: int, domain: int) -> set[tuple]:
+    """Return what a person would write down: all sizes from one up, kept where they divide what they split."""
+    model = job.model
+    layers, experts = model.layers, model.experts.count if model.experts else 1
+    upto, found = range(1, devices + 1), set()
+    for tp, pp, cp, ep, micro in product(upto, upto, upto, upto, (1, 2, 4, 8)):
+        dp = devices // (tp * pp * cp)
+        if dp * tp * pp * cp != devices or job.global_batch % (dp * micro):
+            continue
+        powers = all(n & (n - 1) == 0 for n in (tp, cp, ep))
+        splits = model.attention.heads % tp == 0 and experts % ep == 0 and dp * cp % ep == 0
+        even = -(-layers // pp) * pp <= 1.15 * layers
+        count = job.global_batch // (dp * micro)
+        if not (powers and splits and even and tp <= max(8, domain)) or (cp > 1 and job.sequence // cp < 2048):
+            continue
+        if pp > 1 and count < pp:
+            continue
+        schedules = [(1, False)] + ([(1, True)] if pp > 1 else [])
+        if pp > 1 and layers % pp == 0 and count % pp == 0:
+            schedules += [(v, False) for v in range(2, 13) if layers // pp % v == 0]
+        stage = -(-layers // pp)
+        again = [(int(mode), 0.0) for mode in Recompute if mode is not Recompute.BLOCK]
+        blocks = {stage * part // 8 for part in range(1, 8)} - {0}
+        again += [(int(Recompute.BLOCK), some / stage) for some in sorted(blocks)]
+        states = {(0, 1)}
+        for zero, divisor in ((1, 1), (1, 2), (1, 4), (1, 8), (2, 1), (3, 1), (3, 2), (3, 4), (3, 8)):
+            shard = dp * cp // divisor
+            if dp * cp % divisor == 0 and shard > 1 and shard % ep == 0 and not (zero == 2 and pp > 1):
+                states.add((zero, shard))
+        for (vpp, bubbles), (zero, shard), (mode, share), sp, offload in product(
+            schedules, states, again, (False, True) if tp > 1 else (False,), (False, True)
+        ):
+            found.add((tp, pp, vpp, cp, ep, dp, zero, shard, micro, mode, sp, offload, bubbles, share))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("model", "devices", "batch", "sequence"),
+    [
+        ("llama-3.2-1b", 4, 4, 4096),
+        ("llama-3.2-1b", 6, 12, 2048),
+        ("gpt2", 3, 6, 1024),
+        ("mixtral-8x7b", 4, 4, 2048),
+    ],
+)
+def test_the_grids_are_exactly_the_space(model, devices, batch, sequence):
+    job = job_of(model, batch, sequence)
+    found = [astuple(layout) for layout in layouts(job, devices)]
+    assert len(found) == len(set(found))
+    assert set(found) == every_layout(job, devices, 8)
+
+
+def test_how_the_space_is_cut_into_chunks_changes_nothing(monkeypatch):
+    job = job_of()
+    whole = [astuple(layout) for layout in layouts(job, 8, Overrides(zero=1))]
+    monkeypatch.setattr("groundplan.plan.space.CHUNK", 64)
+    assert [astuple(layout) for layout in layouts(job, 8, Overrides(zero=1))] == whole
+
+
+def test_rows_keep_their_layouts():
+    grid = next(iter(layout_grids(job_of(), 8, 8, Overrides(zero=1))))
+    part = grid.rows(np.array([2, 5]))
+    cells = grid.valid[0].size
+    assert part.valid.shape == (2, *grid.valid.shape[1:])
+    assert [part.at(i) for i in range(2 * cells)] == [grid.at(row * cells + i) for row in (2, 5) for i in range(cells)]
+
+
+def test_a_model_of_samples_is_split_by_data_alone():
+    train = {"model": "resnet-50", "dataset": {"kind": "images", "samples": "1M"}, "global_batch": 64}
+    found = layouts(read_brief({"train": train}, CATALOG).job, 8)
+    assert {(x.tp, x.pp, x.cp, x.ep, x.dp) for x in found} == {(1, 1, 1, 1, 8)}
+    assert {x.micro_batch for x in found} == {1, 2, 4, 8}
+
+
+def test_a_batch_that_does_not_split_leaves_nothing():
+    assert layouts(job_of(batch=7), 8, Overrides(dp=4)) == []
