@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from groundplan.catalog.catalog import load_catalog
 from groundplan.catalog.rows import Optimizer, Precision, Stack
 from groundplan.design.layout import Layout, Recompute
 from groundplan.estimate.memory import allocated_bytes, host_bytes, memory_terms, peak_bytes
@@ -65,6 +66,7 @@ def deepseek(layers):
 
 BF16 = Precision("bf16", "bf16", (), {}, "bf16", 2, 2, 4, 2, 2, "bf16", 0, False)
 BF16_TRUE = dataclasses.replace(BF16, id="bf16-true", master_bytes=0)
+FP16 = dataclasses.replace(BF16, id="fp16", loss_scaling=True)
 ADAMW = Optimizer("adamw", "AdamW", (), {}, 8, False, 10, False)
 ADAMW_8BIT = dataclasses.replace(ADAMW, id="adamw-8bit", state_bytes=2)
 MUON = dataclasses.replace(ADAMW, id="muon", state_bytes=4, matrix_flops=True)
@@ -75,8 +77,8 @@ DEEPSPEED = dataclasses.replace(
     PLAIN, id="deepspeed", context_bytes=2.5e9, fragmentation=1.05, flash_attention=False, fused_cross_entropy=False,
     bucket_bytes=4.5e9, fp32_update=True,
 )  # fmt: skip
-EAGER = dataclasses.replace(PLAIN, id="eager", fused_cross_entropy=False, fused_elementwise=False)
-LIGER = dataclasses.replace(PLAIN, id="liger", logit_bytes=0.0, fragmentation=1.05, bucket_bytes=4.5e9)
+STACKS = load_catalog([]).stacks
+MEGATRON_2021, EAGER, LIGER = (STACKS[name] for name in ("megatron-2021", "huggingface", "deepspeed-liger"))
 
 
 def layout(**fields):
@@ -155,6 +157,71 @@ def test_deepspeed_copies_16_bit_gradients_to_fp32_at_the_update():
     assert allocated_bytes(held) == pytest.approx(20 * model.parameters)
 
 
+def test_bf16_gradients_of_megatron_deepspeed_are_accumulated_in_fp32_beside_the_16_bit_ones():
+    # BigScience, chronicles of the 176B model: 4 bytes a parameter more than with fp16, not sharded.
+    model = llama()
+    where = layout(recompute=Recompute.FULL, dp=64, shard=64, zero=1)
+    kept = {p.id: terms(model, where, p, stack=MEGATRON_2021) for p in (FP16, BF16)}
+    fp16, bf16 = (states(kept[p]) + float(kept[p]["communication_buffers"]) for p in ("fp16", "bf16"))
+    assert bf16 - fp16 == pytest.approx(4 * model.parameters)
+
+
+def test_pure_bf16_adamw_is_8_bytes_per_parameter():
+    # torch.optim.AdamW makes its moments like the parameters.
+    model = llama()
+    assert states(terms(model, layout(), BF16_TRUE, method=Method.FULL)) == pytest.approx(8 * model.parameters)
+
+
+def test_outputs_and_embedding_activations_stay_for_every_micro_batch_in_flight():
+    model, where = llama(), layout(pp=8, tp=2, recompute=Recompute.FULL)
+    vector = 2048 * 4096 * 2  # bytes of one hidden state of a micro-batch
+    plain, outputs, embedding = (
+        float(terms(model, where, stack=dataclasses.replace(PLAIN, **extra))["activations"])
+        for extra in ({}, {"boundary_copies": 1.0}, {"embedding_activations": 1.5})
+    )
+    assert plain == pytest.approx(8 * 4 * vector)  # eight in flight, four layers a stage
+    assert outputs - plain == pytest.approx(8 * vector / 2)
+    assert embedding - plain == pytest.approx(8 * 1.5 * vector)
+
+
+def test_ends_have_a_layer_less_where_layers_do_not_divide():
+    # 30 layers and two tables on 8 stages: 3 and a table, 4, ..., 4, 3 and a table.
+    even, uneven = llama(layers=32, vocabulary=250_880), llama(layers=30, vocabulary=250_880)
+    layer = 2 * (4 * 4096**2 + 3 * 4096 * 11008 + 2 * 4096)
+    held = [float(terms(model, layout(pp=8))["weights"]) for model in (even, uneven)]
+    assert held[0] - held[1] == pytest.approx(layer, rel=1e-4)
+    narrow = llama(layers=30, vocabulary=100)  # without large tables an inner stage is the fullest
+    assert float(terms(narrow, layout(pp=8))["weights"]) == pytest.approx(4 * layer)
+
+
+def test_adapters_keep_a_masked_copy_of_their_matrices_inputs():
+    model = llama()
+    full, lora = (
+        float(terms(model, layout(), BF16_TRUE, method=method, lora=Lora(8))["activations"])
+        for method in (Method.FULL, Method.LORA)
+    )
+    inputs = 2048 * 32 * (4096 + 4096 + 4096 + 11008)
+    assert lora - full == pytest.approx(3 * inputs)
+
+
+def test_4_bit_matrices_hold_their_inputs_a_second_time():
+    model = llama()
+    lora, qlora = (
+        float(terms(model, layout(), BF16_TRUE, method=method, lora=Lora(8))["activations"])
+        for method in (Method.LORA, Method.QLORA)
+    )
+    assert qlora - lora == pytest.approx(2 * 2048 * 32 * (4096 + 4096 + 4096 + 11008))
+
+
+def test_gradients_in_place_save_one_width_of_the_feed_forward_block():
+    model, where = llama(width=16384), layout(recompute=Recompute.FULL)
+    apart, in_place = (
+        float(terms(model, where, stack=dataclasses.replace(PLAIN, in_place_gradients=flag))["working_set"])
+        for flag in (False, True)
+    )
+    assert apart - in_place == pytest.approx(2 * 2048 * 16384)
+
+
 def test_recomputation_saves_memory():
     model = llama()
     none, _, block, full = (float(peak_bytes(terms(model, layout(recompute=mode)))) for mode in Recompute)
@@ -179,7 +246,7 @@ def test_qlora_keeps_the_base_in_four_bits_and_lora_in_sixteen():
     qlora = terms(model, layout(), method=Method.QLORA, lora=Lora(16))
     tables = model.embedding_parameters
     assert lora["weights"] == pytest.approx(2 * model.parameters)
-    assert qlora["weights"] == pytest.approx(0.516 * (model.parameters - tables) + 2 * tables, rel=1e-3)
+    assert qlora["weights"] == pytest.approx(0.5625 * (model.parameters - tables) + 2 * tables, rel=1e-3)
     assert lora["adapters"] < 0.01 * lora["weights"]
 
 
@@ -223,7 +290,7 @@ def test_an_array_of_layouts_gives_what_each_layout_gives_alone(data):
     draw = {name: [data.draw(powers) for _ in range(4)] for name in ("tp", "pp", "dp", "micro_batch")}
     draw |= {name: [data.draw(st.integers(0, 3)) for _ in range(4)] for name in ("zero", "recompute")}
     columns = {name: np.array(values) for name, values in draw.items()}
-    stack = data.draw(st.sampled_from([PLAIN, MEGATRON, DEEPSPEED]))
+    stack = data.draw(st.sampled_from([PLAIN, MEGATRON, DEEPSPEED, MEGATRON_2021, LIGER]))
     many = terms(model, layout(shard=columns["dp"], **columns), stack=stack)
     for row in range(4):
         one = terms(model, layout(shard=draw["dp"][row], **{name: draw[name][row] for name in draw}), stack=stack)
@@ -349,12 +416,12 @@ def test_megatron_deepspeed_device_peaks_on_a100(shared):
     rows = [row for row in measured(shared) if "bigscience" in row["source"] and "A100" in row["gpu"]]
 
     def predict(row):
-        stack = dataclasses.replace(DEEPSPEED, gradient_bytes=4 if row["precision"] == "bf16" else None)
-        model = model_of(row)
-        return peak_bytes(terms(model, layout_of(row, zero=1), stack=stack, flash=False, global_batch=2048))
+        precision, model = BF16 if row["precision"] == "bf16" else FP16, model_of(row)
+        where = layout_of(row, zero=1)
+        return peak_bytes(terms(model, where, precision, stack=MEGATRON_2021, flash=False, global_batch=2048))
 
     error = errors(rows, predict)
-    assert len(rows) >= 20 and np.median(error) < 0.10 and np.quantile(error, 0.9) < 0.20
+    assert len(rows) >= 20 and np.median(error) < 0.04 and np.quantile(error, 0.9) < 0.10
 
 
 def test_zero_offload_and_liger_reserved_peaks(shared):
@@ -363,12 +430,14 @@ def test_zero_offload_and_liger_reserved_peaks(shared):
     def predict(row):
         zero = 3 if "3" in row["zero_or_fsdp"] else 2
         model = model_of(row)
-        return peak_bytes(terms(model, layout_of(row, zero), stack=LIGER, sequence=number(row, "seq_len")))
+        held = terms(model, layout_of(row, zero), stack=LIGER, sequence=number(row, "seq_len"))
+        return allocated_bytes(held) + held["fragmentation"]
 
-    assert np.quantile(errors(rows, predict), 0.9) < 0.20
+    error = errors(rows, predict)
+    assert np.median(error) < 0.06 and np.quantile(error, 0.9) < 0.15
 
 
-@pytest.mark.parametrize(("quantised", "bound"), [(False, 0.10), (True, 0.30)])
+@pytest.mark.parametrize(("quantised", "bound"), [(False, 0.06), (True, 0.15)])
 def test_lora_and_qlora_allocator_peaks(shared, quantised, bound):
     def asked(row):
         name = (row["model"] + row["precision"]).lower()

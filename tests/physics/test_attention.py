@@ -92,7 +92,7 @@ SEQUENCE = {"sequence": (1.0, 500.0, 8192.0)}
     [
         (attended_pairs, SEQUENCE | {"causal": (True, False), "window": (0, 128, 4096)}),
         (attention_flops, {"pairs": (1e3, 1e6), "heads": (8, 64), "qk_dim": (64, 192), "value_dim": (64, 128)}),
-        (flash_efficiency, SEQUENCE | {"head_dim": (64, 128, 256), "saturated": (0.5, 0.7)}),
+        (flash_efficiency, {"keys": (1.0, 500.0, 8192.0), "head_dim": (64, 128, 256), "saturated": (0.5, 0.7)}),
         (flash_attention_s, {"flops": (1e9, 1e12), "rate_flops_per_s": (2e14, 8e14), "efficiency": (0.4, 0.7)}),
         (unfused_attention_bytes, SEQUENCE | {"heads": (8, 96), "element_bytes": (2, 4), "passes": (6, 8)}),
     ],

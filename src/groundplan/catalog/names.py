@@ -10,6 +10,8 @@ from groundplan.errors import UnknownName
 
 MAKERS = ("nvidia", "amd", "googlecloud", "google", "cloud", "intel", "amazon", "aws", "apple", "huawei", "microsoft")
 SERIES = ("geforce", "tesla", "instinct", "radeon", "quadro")
+SOCKET = re.compile(r"^sxm\d$")
+SIZE = re.compile(r"^\d+gb$")
 _NOISE = re.compile(r"[^a-z0-9.+]")
 
 
@@ -34,6 +36,16 @@ def without_maker(name: str) -> str:
     return name
 
 
+def words_of(name: str) -> frozenset[str]:
+    """Return the words of a name in no order, sockets without their generation.
+
+    >>> words_of("H100-80GB-SXM") == words_of("NVIDIA H100 SXM5 80GB")
+    True
+    """
+    words = re.split(r"[^a-z0-9.+]+", name.lower())
+    return frozenset(SOCKET.sub("sxm", word) for word in words if word and word not in MAKERS + SERIES)
+
+
 class NameIndex:
     """The names of the rows of one kind. An id wins over a name, a name over an alias, and all over a shortened one."""
 
@@ -49,6 +61,9 @@ class NameIndex:
         for shorten in (str, without_maker):
             for name, identity in self._spoken.items():
                 self._ids.setdefault(shorten(folded(name)), identity)
+        self._words: dict[frozenset[str], str] = {}
+        for name, identity in self._spoken.items():
+            self._words.setdefault(words_of(name), identity)
 
     def find(self, name: str) -> str:
         """Return the id that `name` means.
@@ -62,4 +77,8 @@ class NameIndex:
         for key in (full, without_maker(full)):
             if key and key in self._ids:
                 return self._ids[key]
+        words = words_of(str(name))
+        for some in (words, frozenset(word for word in words if not SIZE.match(word))):
+            if some in self._words:
+                return self._words[some]
         raise UnknownName(self.noun, str(name), self._spoken)

@@ -155,7 +155,18 @@ class Stack(Row):
     fused_elementwise: bool = True  # False: eager norms and activations keep every intermediate (plain PyTorch)
     logit_bytes: float | None = None  # live per logit at the loss; None = by fused_cross_entropy; 0 = in chunks (Liger)
     bucket_bytes: float = 0.0  # buffers the data-parallel engine reduces and gathers through, where it copies into any
-    fp32_update: bool = False  # the update first copies 16-bit gradients to fp32 (DeepSpeed)
+    split_passes_per_layer: float = 0.0  # passes inside the blocks, which tensor parallelism splits
+    launches_per_moe_layer: float = 0.0  # kernels of routing, permuting and dispatching, forward
+    launches_per_expert: float = 0.0  # kernels of one local expert, forward; a cast for each operand comes on top
+    permute_passes: float = 4.0  # passes over the routed copies of the tokens, forward
+    overlap_expert_parallel: float = 0.0  # share of dispatch and combine that can hide under compute
+    whole_batch: bool = False  # a device runs all its sequences of a step at once, without accumulation
+    single_copy_dispatch: bool = False  # a token crosses the fabric once for each domain that holds its experts
+    fp32_update: bool = False  # 16-bit gradients stay until the update, which copies them to fp32 (DeepSpeed)
+    bf16_gradient_bytes: float | None = None  # gradient_bytes where the loss is not scaled; None = the same
+    boundary_copies: float = 0.0  # outputs a pipeline stage keeps by micro-batch in flight, split by tensor parallelism
+    embedding_activations: float = 0.0  # kept by the embedding even under recomputation, in units of its output
+    in_place_gradients: bool = False  # gradients of gate and up-projection overwrite them (Liger)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +177,9 @@ class Architecture(Row):
     flash_forward_share: float  # flash attention at long sequences
     flash_backward_share: float
     flash2_share: float = 1.0  # rate of FlashAttention-2 over that of kernels made for the architecture
+    matmul_share_8bit: float | None = None  # as matmul_share, for 8-bit operands; None = the same
+    matmul_share_4bit: float | None = None  # for 4-bit operands; None = as 8-bit
+    flops_per_joule: float | None = None  # bf16 matmuls at the power limit; None = the limit does not bind
 
 
 @dataclass(frozen=True, slots=True)

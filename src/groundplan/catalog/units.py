@@ -29,6 +29,7 @@ BASE_UNITS: Mapping[str, Dimension] = {
         }
         | {"": 1.0},
     ),
+    "FLOP/J": Dimension("operations for a joule", "1.2 TFLOP/J", {"": 1.0, "FLOP/J": 1.0, "TFLOP/J": 1e12}),
     "bytes/s/TiB": Dimension(
         "a rate for each TiB",
         "125 MB/s/TiB",

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from groundplan import __version__
-from groundplan.cli import calculators, catalog, plans
+from groundplan.cli import calculators, catalog, plans, proofs
 from groundplan.cli.answers import answers
 from groundplan.cli.asked import Answer
 
@@ -30,6 +30,13 @@ catalogs = typer.Typer(
     invoke_without_command=True,
 )
 
+proof = typer.Typer(
+    help="Predictions against measured runs: how far off, by set.",
+    rich_markup_mode=None,
+    context_settings=SETTINGS,
+    invoke_without_command=True,
+)
+
 
 @app.callback()
 def groundplan(
@@ -46,6 +53,12 @@ def groundplan(
 @catalogs.callback()
 def catalog_group(context: typer.Context) -> None:
     """What exists: accelerators, hosts, fabrics, storage, models, prices; every number with its source."""
+    _help_without_command(context)
+
+
+@proof.callback()
+def validate_group(context: typer.Context) -> None:
+    """How far predictions are from measured runs, by set, with the rows furthest off."""
     _help_without_command(context)
 
 
@@ -71,8 +84,12 @@ CATALOG_COMMANDS: dict[str, Callable[..., Answer]] = {
     "show": catalog.show,
     "check": catalog.check,
 }
+PROOF_COMMANDS: dict[str, Callable[..., Answer]] = {"training": proofs.training}
 for body in COMMANDS:
     app.command(name=body.__name__)(answers(body))
 for name, body in CATALOG_COMMANDS.items():
     catalogs.command(name=name)(answers(body))
+for name, body in PROOF_COMMANDS.items():
+    proof.command(name=name)(answers(body))
+app.add_typer(proof, name="validate")
 app.add_typer(catalogs, name="catalog")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from groundplan.workload.model import AttentionKind, TransformerModel
 
 
@@ -19,7 +21,7 @@ class Matmul:
 
 def attention_matmuls(model: TransformerModel) -> tuple[Matmul, ...]:
     """Return the projections of the attention block."""
-    block, hidden = model.attention, float(model.hidden)
+    block, hidden = model.attention, 1.0 * model.hidden
     context = block.heads * block.value_head_dim
     if block.kind is AttentionKind.MLA:
         rank, rope = block.kv_lora_rank, block.rope_head_dim
@@ -29,7 +31,7 @@ def attention_matmuls(model: TransformerModel) -> tuple[Matmul, ...]:
                 Matmul("query_down", hidden, block.q_lora_rank, "none"),
                 Matmul("query_up", block.q_lora_rank, query, "column"),
             )
-            if block.q_lora_rank
+            if np.any(block.q_lora_rank)
             else (Matmul("query", hidden, query, "column"),)
         )
         expanded = block.heads * (block.head_dim - rope + block.value_head_dim)

@@ -31,6 +31,8 @@ UNFUSED_MATMUL_SHARE = 0.7
 """Share of the sustained rate that the batched matmuls of unfused attention reach; class assumed."""
 UNFUSED_SCORE_PASSES = 6.0
 """Passes over the s x s scores, forward, of scale, mask, softmax and dropout in stacks without flash attention."""
+OPERAND_BYTES = {"fp8": 1.0, "int8": 1.0, "fp4": 0.5}
+"""Width of the elements a matmul reads where it is narrower than the activations [bytes]."""
 BACKWARD_LAUNCHES = 2.0
 """Kernels launched backward over forward: two matmuls for each one."""
 
@@ -82,7 +84,7 @@ def layer_time(
     stack = setting.stack
     forward_device = forward + attention_forward + elementwise
     backward_device = input_gradient + weight_gradient + attention_backward + 2.0 * elementwise
-    launches = stack.launches_per_layer
+    launches = _launches(model, setting, layout, expert)
     return LayerTime(
         forward,
         input_gradient,
@@ -95,13 +97,23 @@ def layer_time(
     )
 
 
+def _launches(model: TransformerModel, setting: Setting, layout: Layout, expert: bool) -> Floats:
+    """Kernels launched for one layer, forward: each local expert brings its own, and narrow operands their casts."""
+    stack = setting.stack
+    if not expert or model.experts is None:
+        return stack.launches_per_layer
+    casts = 1.0 + setting.precision.quantize_passes
+    local = model.experts.count / np.asarray(layout.ep)
+    return stack.launches_per_layer + stack.launches_per_moe_layer + casts * stack.launches_per_expert * local
+
+
 def matmul_times(
     matmul: Matmul, setting: Setting, rates: Rates, tp: Floats, tokens: Floats, count: Floats = 1.0
 ) -> tuple[Floats, Floats, Floats]:
     """Forward, input-gradient and weight-gradient seconds of one (grouped) linear layer."""
     inputs = matmul.inputs / tp if matmul.split == "row" else matmul.inputs
     outputs = matmul.outputs / tp if matmul.split == "column" else matmul.outputs
-    width = 1.0 if setting.precision.gemm in ("fp8", "fp4") else setting.precision.activation_bytes
+    width = OPERAND_BYTES.get(setting.precision.gemm, setting.precision.activation_bytes)
     common = (rates.gemm_flops_per_s, rates.memory_bytes_per_s, width, rates.compute_units, count)
     return (
         gemm_s(tokens, outputs, inputs, *common),
@@ -120,7 +132,7 @@ def _matmul_times(
         local = experts.count / layout.ep
         visits = tokens * experts.top_k * layout.ep / experts.count
         groups += [(m, visits, local) for m in feed_forward_matmuls(model.hidden, experts.width, experts.gated)]
-        if experts.shared_width:
+        if np.any(experts.shared_width):
             shared = feed_forward_matmuls(model.hidden, experts.shared_width, experts.gated)
             groups += [(m, tokens, 1.0) for m in shared]
     else:
@@ -137,14 +149,14 @@ def _attention_times(
     """Forward and backward seconds of the attention core, averaged over full and windowed layers."""
     block = model.attention
     full = attended_pairs(job.sequence, block.causal, 0)
-    windowed = attended_pairs(job.sequence, block.causal, block.window) if block.window else full
+    windowed = attended_pairs(job.sequence, block.causal, block.window) if np.any(block.window) else full
     share = block.windowed_layers / model.layers
     pairs = full * (1.0 - share) + windowed * share
     per_device = layout.micro_batch / (layout.tp * layout.cp)
     flops = attention_flops(pairs, block.heads, block.head_dim, block.value_head_dim) * per_device
     if setting.flash_attention:
-        forward = flash_efficiency(job.sequence, block.head_dim, rates.flash_forward_share)
-        backward = flash_efficiency(job.sequence, block.head_dim, rates.flash_backward_share)
+        forward = flash_efficiency(pairs / job.sequence, block.head_dim, rates.flash_forward_share)
+        backward = flash_efficiency(pairs / job.sequence, block.head_dim, rates.flash_backward_share)
         return (
             flash_attention_s(flops, rates.attention_flops_per_s, forward),
             flash_attention_s(flops * FLASH_BACKWARD_FLOPS, rates.attention_flops_per_s, backward),
@@ -170,15 +182,17 @@ def _elementwise_time(
     width, stack = setting.precision.activation_bytes, setting.stack
     residual = tokens * model.hidden * width * stack.memory_passes_per_layer
     residual = residual / np.where(layout.sequence_parallel, layout.tp, 1)
+    residual = residual + tokens * model.hidden * width * stack.split_passes_per_layer / layout.tp
     if expert and model.experts is not None:
         inner = model.experts.width * model.experts.top_k + model.experts.shared_width
-        permute = 4.0 * model.experts.top_k * tokens * model.hidden * width / layout.tp
+        permute = stack.permute_passes * model.experts.top_k * tokens * model.hidden * width / layout.tp
         gated = model.experts.gated
     else:
         inner, permute, gated = model.feed_forward.width, 0.0, model.feed_forward.gated
     activation = tokens * inner / layout.tp * width * (3.0 if gated else 2.0)
     quantize = setting.precision.quantize_passes * tokens * (2.0 * model.hidden + inner / layout.tp) * width
-    return elementwise_s(residual + activation + permute + quantize, rates.memory_bytes_per_s, KERNEL_FIXED_S)
+    fixed = KERNEL_FIXED_S * stack.launches_per_layer
+    return elementwise_s(residual + activation + permute + quantize, rates.memory_bytes_per_s, fixed)
 
 
 def _dequantize_time(model: TransformerModel, rates: Rates, layout: Layout) -> Floats:

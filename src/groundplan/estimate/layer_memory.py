@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
 
 from groundplan.estimate.blocks import Matmul, attention_matmuls, feed_forward_matmuls
+from groundplan.physics.arrays import Floats
 from groundplan.physics.memory import (
+    adapter_bytes,
     attention_elements,
     eager_norm_elements,
     experts_elements,
@@ -22,12 +27,12 @@ from groundplan.workload.model import AttentionKind, TransformerModel
 class LayerParameters:
     """Parameters of one layer by how parallelism splits them."""
 
-    split: float  # over tensor-parallel ranks
-    whole: float  # on every tensor-parallel rank: norms, biases, latent projections, routers
-    experts: float  # over tensor- and expert-parallel ranks
+    split: Floats  # over tensor-parallel ranks
+    whole: Floats  # on every tensor-parallel rank: norms, biases, latent projections, routers
+    experts: Floats  # over tensor- and expert-parallel ranks
 
     @property
-    def total(self) -> float:
+    def total(self) -> Floats:
         """All parameters of the layer."""
         return self.split + self.whole + self.experts
 
@@ -38,18 +43,18 @@ class ModelParameters:
 
     dense_layer: LayerParameters
     expert_layer: LayerParameters
-    embedding: float
-    head: float  # 0 where it is tied to the embedding
-    table: float  # the output matrix, tied or not: what the last pipeline stage holds
-    largest_matrix: float
+    embedding: Floats
+    head: Floats  # 0 where it is tied to the embedding
+    table: Floats  # the output matrix, tied or not: what the last pipeline stage holds
+    largest_matrix: Floats
 
 
 @dataclass(frozen=True, slots=True)
 class LayerElements:
     """Elements one layer keeps per token for the backward pass."""
 
-    residual: float  # split by tensor parallelism only under sequence parallelism
-    split: float
+    residual: Floats  # split by tensor parallelism only under sequence parallelism
+    split: Floats
 
 
 def model_parameters(model: TransformerModel) -> ModelParameters:
@@ -57,14 +62,14 @@ def model_parameters(model: TransformerModel) -> ModelParameters:
     attention = attention_matmuls(model)
     dense = feed_forward_matmuls(model.hidden, model.feed_forward.width, model.feed_forward.gated)
     experts = model.experts
-    table = float(model.vocabulary * (model.embedding_width or model.hidden))
-    embedding = min(float(model.embedding_parameters), table + model.learned_positions * model.hidden)
+    table = 1.0 * model.vocabulary * _table_width(model)
+    embedding = np.minimum(1.0 * model.embedding_parameters, table + model.learned_positions * model.hidden)
     shared: tuple[Matmul, ...] = ()
     routed = router = 0.0
     if experts is not None:
         one = _size(feed_forward_matmuls(model.hidden, experts.width, experts.gated))
-        routed, router = one * experts.count, float(model.hidden * experts.count)
-        if experts.shared_width:
+        routed, router = one * experts.count, 1.0 * model.hidden * experts.count
+        if np.any(experts.shared_width):
             shared = feed_forward_matmuls(model.hidden, experts.shared_width, experts.gated)
     moe_layers = experts.layers if experts else 0
     matrices = (
@@ -73,20 +78,20 @@ def model_parameters(model: TransformerModel) -> ModelParameters:
         + moe_layers * (_size(shared) + routed + router)
     )
     # Norms, biases, gates: what is left, spread evenly over the layers.
-    small = (model.parameters - model.embedding_parameters - matrices) / max(model.layers, 1)
+    small = (model.parameters - model.embedding_parameters - matrices) / np.maximum(model.layers, 1)
     latent = _size(tuple(m for m in attention if m.split == "none"))
     split = _size(attention) - latent
     return ModelParameters(
         dense_layer=LayerParameters(split + _size(dense), latent + small, 0.0),
         expert_layer=LayerParameters(split + _size(shared), latent + small + router, routed),
         embedding=embedding,
-        head=float(model.embedding_parameters) - embedding,
+        head=1.0 * model.embedding_parameters - embedding,
         table=table,
-        largest_matrix=max(m.inputs * m.outputs for m in (*attention, *dense, *shared)),
+        largest_matrix=reduce(np.maximum, [m.inputs * m.outputs for m in (*attention, *dense, *shared)]),
     )
 
 
-def adapter_parameters(model: TransformerModel, lora: Lora) -> tuple[float, float]:
+def adapter_parameters(model: TransformerModel, lora: Lora) -> tuple[Floats, Floats]:
     """Return the adapter parameters of a dense layer and of a layer with experts (experts included).
 
     An adapter of rank r on an inputs x outputs matrix has r x (inputs + outputs) parameters.
@@ -102,7 +107,7 @@ def adapter_parameters(model: TransformerModel, lora: Lora) -> tuple[float, floa
         return dense, dense
     one = _adapter(feed_forward_matmuls(model.hidden, experts.width, experts.gated), lora.rank)
     shared = _adapter(feed_forward_matmuls(model.hidden, experts.shared_width, experts.gated), lora.rank)
-    return dense, attention + experts.count * one + (shared if experts.shared_width else 0.0)
+    return dense, attention + experts.count * one + np.where(experts.shared_width, shared, 0.0)
 
 
 def layer_elements(
@@ -111,16 +116,17 @@ def layer_elements(
     """Return what one layer keeps per token, in elements of `width` bytes.
 
     A frozen matrix without an adapter needs no input kept: the gradient of its weight is never formed. The 4-bit
-    multiplication of bitsandbytes keeps it all the same. `fused` is whether norms and activation functions are
-    single kernels.
+    multiplication of bitsandbytes keeps it all the same, and not as autograd does, which lets go of what the backward
+    pass has used: it stays until the loop lets go of the loss, which is after the next step's forward pass. So the
+    inputs of 4-bit matrices are held twice. `fused` is whether norms and activation functions are single kernels.
     """
-    block, hidden = model.attention, float(model.hidden)
+    block, hidden = model.attention, 1.0 * model.hidden
     adapted = job.method in (Method.LORA, Method.QLORA)
     spared = job.method is Method.LORA and job.lora is not None and job.lora.targets == "attention"
-    residual = norm_elements(hidden, model.norms_per_layer, model.parallel_block)
-    if not fused and model.norm_parameters == model.hidden:
+    residual: Floats = norm_elements(hidden, model.norms_per_layer, model.parallel_block)
+    if not fused and np.all(model.norm_parameters == model.hidden):
         residual += eager_norm_elements(hidden, model.norms_per_layer, width, trained=not adapted)
-    split = attention_elements(block.heads, block.kv_heads, block.head_dim, block.value_head_dim)
+    split: Floats = attention_elements(block.heads, block.kv_heads, block.head_dim, block.value_head_dim)
     if block.kind is AttentionKind.MLA:
         residual += 2.0 * (block.q_lora_rank + block.kv_lora_rank)
         split += latent_elements(block.heads, block.head_dim - block.rope_head_dim)
@@ -134,10 +140,35 @@ def layer_elements(
             split -= model.feed_forward.width
     if spared and not model.parallel_block:
         residual -= hidden
+    if adapted:
+        branch = adapter_bytes(1.0, width) / width
+        only_attention = job.lora is not None and job.lora.targets == "attention"
+        inputs = matmul_inputs(model, with_experts, only_attention)
+        residual, split = residual + branch * inputs.residual, split + branch * inputs.split
+    if job.method is Method.QLORA:
+        inputs = matmul_inputs(model, with_experts, only_attention=False)
+        shared = hidden if model.parallel_block else 0.0
+        residual, split = residual + inputs.residual - shared, split + inputs.split
     return LayerElements(residual, split)
 
 
-def backward_elements(model: TransformerModel, with_experts: bool) -> LayerElements:
+def matmul_inputs(model: TransformerModel, with_experts: bool, only_attention: bool) -> LayerElements:
+    """Return the inputs of the weight matrices of one layer, per token; those split by rows are split themselves."""
+    visited: list[tuple[Matmul, Floats]] = [(matmul, 1.0) for matmul in attention_matmuls(model)]
+    if not only_attention and with_experts and model.experts is not None:
+        experts = model.experts
+        routed = feed_forward_matmuls(model.hidden, experts.width, experts.gated)
+        shared = feed_forward_matmuls(model.hidden, experts.shared_width, experts.gated)
+        visited += [(matmul, 1.0 * experts.top_k) for matmul in routed]
+        visited += [(matmul, np.where(experts.shared_width, 1.0, 0.0)) for matmul in shared]
+    elif not only_attention:
+        block = model.feed_forward
+        visited += [(matmul, 1.0) for matmul in feed_forward_matmuls(model.hidden, block.width, block.gated)]
+    whole = sum(matmul.inputs * times for matmul, times in visited if matmul.split != "row")
+    return LayerElements(whole, sum(matmul.inputs * times for matmul, times in visited if matmul.split == "row"))
+
+
+def backward_elements(model: TransformerModel, with_experts: bool, in_place: bool) -> LayerElements:
     """Return the gradients of activations alive at once in the backward pass of one layer.
 
     The largest block's inner gradients, and the gradients of its input and output.
@@ -146,11 +177,12 @@ def backward_elements(model: TransformerModel, with_experts: bool) -> LayerEleme
     inner: float = block.heads * block.head_dim + block.kv_heads * (block.head_dim + block.value_head_dim)
     if with_experts and model.experts is not None:
         experts = model.experts
-        copies = experts.top_k * (model.hidden + feed_forward_gradients(experts.width, experts.gated))
-        inner = max(inner, copies, feed_forward_gradients(experts.shared_width, experts.gated))
+        copies = experts.top_k * (model.hidden + feed_forward_gradients(experts.width, experts.gated, in_place))
+        shared = feed_forward_gradients(experts.shared_width, experts.gated, in_place)
+        inner = np.maximum(np.maximum(inner, copies), shared)
     else:
-        inner = max(inner, feed_forward_gradients(model.feed_forward.width, model.feed_forward.gated))
-    return LayerElements(2.0 * model.hidden, float(inner))
+        inner = np.maximum(inner, feed_forward_gradients(model.feed_forward.width, model.feed_forward.gated, in_place))
+    return LayerElements(2.0 * model.hidden, inner)
 
 
 def _size(matmuls: tuple[Matmul, ...]) -> float:
@@ -159,3 +191,8 @@ def _size(matmuls: tuple[Matmul, ...]) -> float:
 
 def _adapter(matmuls: tuple[Matmul, ...], rank: int) -> float:
     return rank * sum(matmul.inputs + matmul.outputs for matmul in matmuls)
+
+
+def _table_width(model: TransformerModel) -> Floats:
+    """Width of a row of the token table."""
+    return np.where(model.embedding_width, model.embedding_width, model.hidden)

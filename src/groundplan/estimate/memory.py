@@ -68,7 +68,7 @@ def memory_terms(
         held = _sample_terms(model, layout, widths)
     else:
         parameters = model_parameters(model)
-        layer = LayerBytes.under(model, job, layout, widths.activation, stack.fused_elementwise, flash_attention)
+        layer = LayerBytes.under(model, job, layout, widths.activation, stack, flash_attention)
         for stage in fullest_stages(model, job, layout, parameters):
             terms = state_terms(model, job, layout, parameters, widths, stage)
             step = buffer_terms(model, job, layout, parameters, widths, stage)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 
-from groundplan.catalog.rows import Accelerator
+from groundplan.catalog.rows import Accelerator, Architecture, Precision
 from groundplan.design.cluster import Cluster, Setting
 from groundplan.errors import InputError
 
@@ -18,9 +18,9 @@ PCIE_EFFICIENCY = 0.6
 """Share of PCIe x16 that peer traffic reaches when all cards of a host talk through its root complex; class assumed."""
 SCALEUP_LATENCY_S = 3.0e-6
 """Latency of one collective step inside a host; class assumed (nccl-tests small-message times over the steps)."""
-HOST_MEMORY_BYTES_PER_S = 3.0e11
-"""Host memory bandwidth an offloaded optimizer sees, of a two-socket DDR5 server (486 GB/s STREAM measured on an H100
-node, shared with the loader); class assumed."""
+HOST_MEMORY_BYTES_PER_S = 1.35e11
+"""Host memory bandwidth an offloaded optimizer reaches on a two-socket server: two published runs with ZeRO-3 and CPU
+Adam spend about 1.7 s on 8 billion parameters (github.com/stas00/ml-engineering, 2026); class derived."""
 UNKNOWN_FABRIC_LATENCY_S = 1.0e-5
 """Latency of one collective step over a fabric that states none; class assumed."""
 UNKNOWN_PCIE_BYTES_PER_S = 1.6e10
@@ -47,6 +47,7 @@ class Rates:
     intra_latency_s: float
     inter_latency_s: float
     domain: int
+    per_host: float  # devices of one host
     pcie_bytes_per_s: float
     host_memory_bytes_per_s: float
     flash_forward_share: float
@@ -80,6 +81,25 @@ def _measured_share(accelerator: Accelerator) -> float | None:
     return None
 
 
+def check_rates(accelerator: Accelerator, precision: Precision) -> tuple[float, float]:
+    """Return the peak of an accelerator at a precision [FLOP/s], and its memory bandwidth [bytes/s].
+
+    Raises
+    ------
+    InputError
+        One of them is unknown.
+    """
+    peak = _peak(accelerator, precision.gemm)
+    if peak is None:
+        has = ", ".join(sorted(accelerator.flops)) or "no known rate"
+        raise InputError(f"{accelerator.name} has no known {precision.gemm} rate", f"choose a precision it has: {has}")
+    if accelerator.memory_bytes_per_s is None or accelerator.memory_bytes is None:
+        raise InputError(
+            f"the memory of {accelerator.name} is unknown", "add a catalog row with its memory and memory bandwidth"
+        )
+    return peak, accelerator.memory_bytes_per_s
+
+
 def resolve_rates(setting: Setting, known: Iterable[Accelerator]) -> Rates:
     """Return the rates of a setting.
 
@@ -89,38 +109,54 @@ def resolve_rates(setting: Setting, known: Iterable[Accelerator]) -> Rates:
         When the accelerator has no rate for the precision, or its memory bandwidth is unknown.
     """
     accelerator, precision = setting.cluster.accelerator, setting.precision
-    peak = _peak(accelerator, precision.gemm)
-    if peak is None:
-        has = ", ".join(sorted(accelerator.flops)) or "no known rate"
-        raise InputError(f"{accelerator.name} has no known {precision.gemm} rate", f"choose a precision it has: {has}")
-    if accelerator.memory_bytes_per_s is None or accelerator.memory_bytes is None:
-        raise InputError(
-            f"the memory of {accelerator.name} is unknown", "add a catalog row with its memory and memory bandwidth"
-        )
+    peak, memory_bytes_per_s = check_rates(accelerator, precision)
     best, source = sustained_share(accelerator, known)
     architecture = setting.architecture
     kernels = architecture.flash2_share if setting.stack.flash_generation <= FLASH_ATTENTION_2 else 1.0
-    share = best * architecture.matmul_share * setting.stack.matmul_factor
+    power = _power_factor(accelerator, architecture, best)
+    share = best * power * _matmul_share(architecture, precision.gemm) * setting.stack.matmul_factor
     # Attention in a width the part has no rate for runs in the next narrower one its matmuls have: fp16 for bf16.
     attention_peak = _peak(accelerator, precision.attention) or _peak(accelerator, "fp16") or peak
     intra, inter, domain = _links(setting.cluster)
     return Rates(
         peak_flops_per_s=peak,
         gemm_flops_per_s=peak * share,
-        attention_flops_per_s=attention_peak * best,
-        memory_bytes_per_s=accelerator.memory_bytes_per_s,
+        attention_flops_per_s=attention_peak * best * power,
+        memory_bytes_per_s=memory_bytes_per_s,
         compute_units=float(accelerator.compute_units) if accelerator.compute_units else math.nan,
         intra_bytes_per_s=intra,
         inter_bytes_per_s=inter,
         intra_latency_s=SCALEUP_LATENCY_S,
         inter_latency_s=setting.cluster.fabric.latency_s or UNKNOWN_FABRIC_LATENCY_S,
         domain=domain,
+        per_host=float(setting.cluster.host.accelerators),
         pcie_bytes_per_s=accelerator.pcie_bytes_per_s or UNKNOWN_PCIE_BYTES_PER_S,
         host_memory_bytes_per_s=HOST_MEMORY_BYTES_PER_S / setting.cluster.host.accelerators,
         flash_forward_share=architecture.flash_forward_share * kernels,
         flash_backward_share=architecture.flash_backward_share * kernels,
         sustained_source=source,
     )
+
+
+def _matmul_share(architecture: Architecture, kind: str) -> float:
+    """Share of the best measured matmul that training reaches, by the width of the operands."""
+    if kind in ("fp8", "int8"):
+        return architecture.matmul_share_8bit or architecture.matmul_share
+    if kind == "fp4":
+        return architecture.matmul_share_4bit or architecture.matmul_share_8bit or architecture.matmul_share
+    return architecture.matmul_share
+
+
+def _power_factor(accelerator: Accelerator, architecture: Architecture, best: float) -> float:
+    """Share of the rate of a short benchmark that the power limit leaves in a long run of matmuls, at most 1.
+
+    A bf16 operation takes the joules of the architecture; an operation of another width as many fewer as it is
+    faster, so that one factor holds for all.
+    """
+    bf16 = _peak(accelerator, "bf16")
+    if architecture.flops_per_joule is None or accelerator.tdp_w is None or bf16 is None:
+        return 1.0
+    return min(1.0, architecture.flops_per_joule * accelerator.tdp_w / (bf16 * best * architecture.matmul_share))
 
 
 def _peak(accelerator: Accelerator, kind: str) -> float | None:

@@ -56,5 +56,5 @@ def sample_step_time(
         "optimizer": update,
         "offload": offload,
     }
-    terms["jitter"] = jitter_s(terms, setting, layout)
+    terms["jitter"] = jitter_s(terms, rates, layout)
     return StepTime(terms, ((state.gradients, gradients), (state.weights, weights)), micro_batches)

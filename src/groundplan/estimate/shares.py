@@ -34,11 +34,11 @@ def device_parameters(job: TrainingJob, model: TransformerModel, layout: Layout)
     return DeviceParameters(dense, experts)
 
 
-def trained_parameters(job: TrainingJob) -> float:
+def trained_parameters(job: TrainingJob) -> Floats:
     """Parameters the optimizer updates: all of them, or the adapters of LoRA and QLoRA."""
     model = job.model
     if job.method not in (Method.LORA, Method.QLORA) or isinstance(model, SampleModel):
-        return float(model.parameters)
+        return 1.0 * model.parameters
     dense, expert = adapter_parameters(model, job.lora or Lora())
     expert_layers = model.experts.layers if model.experts else 0
     return model.dense_layers * dense + expert_layers * expert

@@ -106,7 +106,9 @@ def step_time(
     matmul, tensor_share, slowdown = terms["matmul"], stack.overlap_tensor_parallel, stack.compute_slowdown
     inner = show(tensor, exposed_s(tensor.time_s, matmul, tensor_share, slowdown))
     inner = inner + show(context, exposed_s(context.time_s, terms["attention"], CONTEXT_OVERLAP, slowdown))
-    inner = (inner + show(experts, exposed_s(experts.time_s, matmul, tensor_share, slowdown))) / micro_batches
+    inner = (
+        inner + show(experts, exposed_s(experts.time_s, matmul, stack.overlap_expert_parallel, slowdown))
+    ) / micro_batches
 
     # The collectives inside a layer run once forward and twice backward.
     forward = stage_layers * work.mix("forward_s") + inner / 3.0
@@ -131,7 +133,7 @@ def step_time(
     show(state.gradients, shown_gradients)
     show(state.weights, shown_weights)
     terms["optimizer"], terms["offload"] = optimizer_update(job, setting, rates, optimizer, layout, trained)
-    terms["jitter"] = jitter_s(terms, setting, layout)
+    terms["jitter"] = jitter_s(terms, rates, layout)
     return StepTime(terms, tuple(traffic), micro_batches)
 
 
@@ -152,9 +154,9 @@ def exposed_states(
     return gradients, weights
 
 
-def jitter_s(terms: Mapping[str, Floats], setting: Setting, layout: Layout) -> Floats:
+def jitter_s(terms: Mapping[str, Floats], rates: Rates, layout: Layout) -> Floats:
     """Seconds lost to stragglers: a share of the step for each doubling of the number of nodes."""
-    nodes = np.maximum(layout.devices / setting.cluster.host.accelerators, 1.0)
+    nodes = np.maximum(layout.devices / rates.per_host, 1.0)
     busy: Floats = sum(terms.values())
     return busy * JITTER_PER_DOUBLING * np.log2(nodes)
 
@@ -162,8 +164,8 @@ def jitter_s(terms: Mapping[str, Floats], setting: Setting, layout: Layout) -> F
 def _work(model: TransformerModel, job: TrainingJob, setting: Setting, rates: Rates, layout: Layout) -> _Work:
     """Time one dense layer and one with experts, as far as the model has them."""
     expert_layers = model.experts.layers if model.experts else 0
-    dense = layer_time(model, job, setting, rates, layout, expert=expert_layers == model.layers)
-    if expert_layers in (0, model.layers):
+    dense = layer_time(model, job, setting, rates, layout, expert=bool(np.all(expert_layers == model.layers)))
+    if np.all(expert_layers == 0) or np.all(expert_layers == model.layers):
         return _Work(dense, dense, 0.0)
     sparse = layer_time(model, job, setting, rates, layout, expert=True)
     return _Work(dense, sparse, expert_layers / model.layers)
@@ -191,7 +193,7 @@ class _Work:
     def mix(self, *names: str) -> Floats:
         """Mean seconds per layer of the named parts."""
         dense: Floats = sum(getattr(self.dense, name) for name in names)
-        if self.share == 0.0:
+        if np.all(self.share == 0.0):
             return dense
         sparse: Floats = sum(getattr(self.sparse, name) for name in names)
         return dense * (1.0 - self.share) + sparse * self.share
@@ -212,7 +214,7 @@ def _ends(
     of the head's input.
     """
     tokens = layout.micro_batch * job.sequence / layout.cp
-    head = Matmul("logits", float(model.hidden), float(model.vocabulary), "column")
+    head = Matmul("logits", 1.0 * model.hidden, 1.0 * model.vocabulary, "column")
     products = sum(matmul_times(head, setting, rates, layout.tp, tokens))
     passes = FUSED_LOSS_PASSES if setting.stack.fused_cross_entropy else PLAIN_LOSS_PASSES
     logits = passes * FP32_BYTES * tokens * model.vocabulary / layout.tp

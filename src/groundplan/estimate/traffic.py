@@ -20,6 +20,7 @@ from groundplan.physics.collectives import (
     point_to_point_s,
     ranks_inside,
     reduce_scatter_s,
+    token_dispatch_s,
 )
 from groundplan.workload.job import TrainingJob
 from groundplan.workload.model import AttentionKind, TransformerModel
@@ -87,9 +88,13 @@ def expert_traffic(
     if experts is None:
         zero = np.zeros_like(inside, dtype=float)
         return Traffic("expert_parallel", "ep", layout.ep, inside, zero, zero)
-    payload = _residual_bytes(model, job, setting, layout) / layout.tp * experts.top_k
+    tokens = _residual_bytes(model, job, setting, layout) / layout.tp
+    payload = tokens * experts.top_k
     count = 2.0 * _passes(layout) * np.ceil(experts.layers / layout.pp) * micro_batches
-    once = all_to_all_s(payload, layout.ep, inside, *_links(rates))
+    if setting.stack.single_copy_dispatch:
+        once = token_dispatch_s(tokens, experts.top_k, layout.ep, inside, *_links(rates))
+    else:
+        once = all_to_all_s(payload, layout.ep, inside, *_links(rates))
     return Traffic(
         "expert_parallel", "ep", layout.ep, inside, count * all_to_all_bytes(payload, layout.ep), count * once
     )
@@ -100,12 +105,16 @@ def stage_hop(
 ) -> tuple[Floats, Floats, Floats]:
     """Bytes and seconds of one activation hop between neighbouring pipeline stages, and the stages in one domain.
 
-    A hop inside a domain is fast only where the whole pipeline lies in it: the crossing hop sets the pace.
+    Tensor-parallel ranks send a part each and gather the whole inside their domain (Narayanan 2021, section 4.1). A
+    hop inside a domain is fast only where the whole pipeline lies in it: the crossing hop sets the pace.
     """
-    payload = _residual_bytes(model, job, setting, layout) / np.where(layout.sequence_parallel, layout.tp, 1)
+    whole = _residual_bytes(model, job, setting, layout)
+    payload = whole / layout.tp
     inside = ranks_inside(layout.pp, layout.tp * layout.cp * layout.dp, rates.domain)
     same_domain = inside >= layout.pp
     hop = point_to_point_s(payload, same_domain, *_links(rates))
+    gathered = all_gather_s(whole, layout.tp, ranks_inside(layout.tp, 1, rates.domain), *_links(rates))
+    hop = hop + np.where(layout.sequence_parallel, 0.0, gathered)
     return payload, np.where(np.asarray(layout.pp) > 1, hop, 0.0), inside
 
 

@@ -12,9 +12,10 @@ import numpy as np
 
 from groundplan.physics.arrays import Floats
 
-HALF_SPEED_SEQUENCE = 256.0
-"""Sequence at which flash attention reaches half of its long-sequence rate; derived from FlashAttention-3 on an H100
-without mask, 430 TFLOP/s at 512 tokens and 621 at 16,384 (github.com/pytorch/benchmark, pull 2391)."""
+HALF_SPEED_KEYS = 256.0
+"""Keys a query meets on average at which flash attention reaches half of its rate at many; derived from
+FlashAttention-3 on an H100 without mask, 430 TFLOP/s at 512 tokens and 621 at 16,384 (github.com/pytorch/benchmark,
+pull 2391)."""
 FULL_SPEED_HEAD = 128.0
 """Head dimension at which the matmuls of flash attention fill the tensor cores."""
 HALF_SPEED_HEAD = 64.0
@@ -57,27 +58,27 @@ def attention_flops(pairs: Floats, heads: Floats, qk_dim: Floats, value_dim: Flo
     return 2.0 * pairs * heads * (qk_dim + value_dim)
 
 
-def flash_efficiency(sequence: Floats, head_dim: Floats, saturated: Floats) -> Floats:
+def flash_efficiency(keys: Floats, head_dim: Floats, saturated: Floats) -> Floats:
     """Share of the sustained matmul rate that flash attention reaches.
 
     Parameters
     ----------
-    sequence, head_dim : float or array
-        Tokens s; width d of a head.
+    keys, head_dim : float or array
+        Keys k that a query meets on average, half of the sequence under a causal mask; width d of a head.
     saturated : float or array
-        The share at long sequences and heads of 128 or more, of the direction meant: A100 about 0.7 forward and 0.55
+        The share at many keys and heads of 128 or more, of the direction meant: A100 about 0.7 forward and 0.55
         backward, H100 with FlashAttention-3 0.6 to 0.75 forward.
 
     Notes
     -----
-    ``saturated x s / (s + s_half) x min(d, 128) / (min(d, 128) + d_half) x (128 + d_half) / 128``.
+    ``saturated x k / (k + k_half) x min(d, 128) / (min(d, 128) + d_half) x (128 + d_half) / 128``.
 
     >>> round(float(flash_efficiency(16384, 128, 0.7)), 2), round(float(flash_efficiency(512, 64, 0.7)), 2)
     (0.69, 0.35)
     """
     width = np.minimum(head_dim, FULL_SPEED_HEAD)
     head = width / (width + HALF_SPEED_HEAD) * ((FULL_SPEED_HEAD + HALF_SPEED_HEAD) / FULL_SPEED_HEAD)
-    return saturated * head * (sequence / (sequence + HALF_SPEED_SEQUENCE))
+    return saturated * head * (keys / (keys + HALF_SPEED_KEYS))
 
 
 def flash_attention_s(flops: Floats, rate_flops_per_s: Floats, efficiency: Floats) -> Floats:

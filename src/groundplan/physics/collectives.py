@@ -177,6 +177,49 @@ def all_to_all_s(
     return np.maximum(within, across)
 
 
+def remote_domains(domains: Floats, top_k: Floats) -> Floats:
+    """Scale-up domains beside its own that a token is sent to, its k experts spread evenly over D domains.
+
+    Notes
+    -----
+    ``(D - 1) (1 - (1 - 1 / D)^k)``: one copy for each domain that holds at least one of them.
+
+    >>> round(float(remote_domains(4, 8)), 2), float(remote_domains(1, 8))
+    (2.7, 0.0)
+    """
+    d = np.asarray(domains, dtype=float)
+    return (d - 1.0) * (1.0 - (1.0 - 1.0 / d) ** top_k)
+
+
+def token_dispatch_s(
+    token_bytes: Floats,
+    top_k: Floats,
+    ranks: Floats,
+    inside: Floats,
+    intra_bytes_per_s: Floats,
+    inter_bytes_per_s: Floats,
+    intra_latency_s: Floats,
+    inter_latency_s: Floats,
+) -> Floats:
+    """Seconds of sending each token to its k experts, over the fabric once for each domain that holds any of them.
+
+    `token_bytes` are a rank's tokens, once; the other arguments are as in `reduce_scatter_s`.
+
+    Notes
+    -----
+    Across: ``tokens x remote_domains``. Inside, the copies are handed on to all k experts: ``tokens x k (i - 1) / i``.
+    Both run beside each other (DeepSeek-V3, arXiv 2412.19437, section 3.2.2; github.com/deepseek-ai/DeepEP).
+    """
+    n = np.asarray(ranks, dtype=float)
+    within = _ramped_s(
+        np.where(np.asarray(inside) > 1, intra_latency_s, 0.0),
+        token_bytes * top_k * (inside - 1.0) / inside / intra_bytes_per_s,
+    )
+    sent = token_bytes * remote_domains(n / inside, top_k)
+    across = _ramped_s(np.where(n > inside, inter_latency_s, 0.0), sent / inter_bytes_per_s)
+    return np.maximum(within, across)
+
+
 def point_to_point_s(
     payload_bytes: Floats,
     same_domain: Floats,

@@ -25,6 +25,8 @@ LOST_WAVE = 0.5
 """Waves lost: the last one is half full on average."""
 SPLIT_WAVE = 0.05
 """Part of a wave that even the smallest product fills, as libraries then split the depth (assumed)."""
+WIDE_BYTES = 2.0
+"""Width of the elements that tile and prologue are stated for [bytes]."""
 PROLOGUE_DEPTH = 192.0
 """Depth k at which filling and draining the multiply pipeline costs as much as the multiplication (derived)."""
 
@@ -38,7 +40,9 @@ def gemm_flops(m: Floats, n: Floats, k: Floats) -> Floats:
     return 2.0 * m * n * k
 
 
-def gemm_efficiency(m: Floats, n: Floats, k: Floats, compute_units: Floats, count: Floats = 1.0) -> Floats:
+def gemm_efficiency(
+    m: Floats, n: Floats, k: Floats, compute_units: Floats, count: Floats = 1.0, operand_bytes: Floats = 2.0
+) -> Floats:
     """Share of the sustained rate that a product of this shape reaches, between 0 and 1.
 
     Parameters
@@ -49,6 +53,9 @@ def gemm_efficiency(m: Floats, n: Floats, k: Floats, compute_units: Floats, coun
         Streaming multiprocessors that share the tiles; NaN = unknown, no wave loss.
     count : float or array
         Equal products of one grouped launch, whose tiles share the units.
+    operand_bytes : float or array
+        Width of an element [bytes]. Narrow ones are multiplied faster: a tile must be larger to feed the same unit,
+        and what a loop costs to fill is more of its depth.
 
     Notes
     -----
@@ -56,16 +63,18 @@ def gemm_efficiency(m: Floats, n: Floats, k: Floats, compute_units: Floats, coun
 
     - tiles: an edge tile is half used on average, ``m / (m + T(m) / 2)`` and the same for n, where the tile grows with
       the side it cuts from 16 to 128: ``T(m) = 16 + 112 m / (m + 128)``;
-    - waves: ``w / (w + 1/2)`` with ``w = count (m / 128 + 1/2) (n / 128 + 1/2) / units + 0.05``;
-    - depth: ``k / (k + k_0)`` for the prologue of the k-loop.
+    - waves: ``w / (w + 1/2)`` with ``w = count (m / 128 + 1/2) (n / 128 + 1/2) (bytes / 2) / units + 0.05``;
+    - depth: ``k / (k + k_0 (2 / bytes))`` for the prologue of the k-loop.
 
     >>> round(float(gemm_efficiency(8192, 8192, 8192, 108)), 2), round(float(gemm_efficiency(512, 512, 512, 108)), 2)
     (0.95, 0.19)
     """
     # Unknown units are infinitely many waves: no loss.
-    share = np.where(np.isnan(compute_units), np.inf, count / compute_units)
+    share = np.where(np.isnan(compute_units), np.inf, count * (operand_bytes / WIDE_BYTES) / compute_units)
     waves = (m / TILE + LOST_TILE) * (n / TILE + LOST_TILE) * share + SPLIT_WAVE
-    return 1.0 / (_edge(m) * _edge(n) * (1.0 + LOST_WAVE / waves) * (1.0 + PROLOGUE_DEPTH / k))
+    return 1.0 / (
+        _edge(m) * _edge(n) * (1.0 + LOST_WAVE / waves) * (1.0 + PROLOGUE_DEPTH * (WIDE_BYTES / operand_bytes) / k)
+    )
 
 
 def gemm_s(
@@ -101,7 +110,7 @@ def gemm_s(
     >>> round(gemm_flops(8192, 8192, 8192) / float(gemm_s(8192, 8192, 8192, 271e12, 2e12, 2, 108)) / 1e12)
     257
     """
-    compute = gemm_flops(m, n, k) / (rate_flops_per_s * gemm_efficiency(m, n, k, compute_units, count))
+    compute = gemm_flops(m, n, k) / (rate_flops_per_s * gemm_efficiency(m, n, k, compute_units, count, operand_bytes))
     memory = ((m + n) * k + m * n) * (operand_bytes / memory_bytes_per_s)
     return count * np.maximum(compute, memory)
 

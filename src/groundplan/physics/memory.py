@@ -19,28 +19,42 @@ from groundplan.physics.arrays import Floats
 SCORE_BYTES = 5.0  # per head, query and key: softmax output 2, dropout mask 1, dropout output 2 [1]_ section 4.1
 LOG_SUM_EXP_BYTES = 4.0  # per head and query: what flash attention keeps of the scores, in fp32
 FP32_BYTES = 4.0
+MASK_BYTES = 1.0  # one boolean per element that dropout may zero
 NF4_BLOCK = 64.0  # weights that share one scale [3]_ section 3
-NF4_OUTER_BLOCK = 256.0  # 8-bit scales that share one fp32 scale [3]_
 
 
 def nf4_bytes_per_parameter() -> float:
-    """Bytes of one 4-bit NormalFloat weight with doubly quantised scales [3]_.
+    """Bytes of one 4-bit NormalFloat weight as bitsandbytes keeps it: half a byte, one fp32 scale for 64 weights.
 
-    Half a byte, one 8-bit scale for 64 weights, one fp32 scale for 256 of those scales.
+    Quantising the scales again, which the library does only on request, saves another 0.05 bytes [3]_.
 
-    >>> round(nf4_bytes_per_parameter(), 4)
-    0.5159
+    >>> nf4_bytes_per_parameter()
+    0.5625
     """
-    return 0.5 + 1.0 / NF4_BLOCK + FP32_BYTES / (NF4_BLOCK * NF4_OUTER_BLOCK)
+    return 0.5 + FP32_BYTES / NF4_BLOCK
 
 
-def factored_state_bytes(state_bytes: float, rows: float, columns: float) -> float:
+def factored_state_bytes(state_bytes: Floats, rows: Floats, columns: Floats) -> Floats:
     """Bytes per parameter of a second moment kept as row and column sums (Adafactor).
 
     >>> factored_state_bytes(4.0, 1000.0, 1000.0)
     0.008
     """
-    return state_bytes * (rows + columns) / (rows * columns)
+    result: Floats = state_bytes * (rows + columns) / (rows * columns)
+    return result
+
+
+def moment_bytes(state_bytes: Floats, weight_bytes: Floats, master_bytes: Floats) -> Floats:
+    """Bytes per parameter of an optimizer's moments: of the width of what it updates.
+
+    That is the fp32 master copy, or the weights themselves where there is none, as PyTorch's optimizers make their
+    moments like the parameter. Moments of 8 bits are kept as they are.
+
+    >>> float(moment_bytes(8.0, 2.0, 4.0)), float(moment_bytes(8.0, 2.0, 0.0)), float(moment_bytes(2.0, 2.0, 0.0))
+    (8.0, 4.0, 2.0)
+    """
+    width = np.where(np.asarray(master_bytes) > 0.0, FP32_BYTES, weight_bytes)
+    return np.where(np.asarray(state_bytes) >= FP32_BYTES, state_bytes * width / FP32_BYTES, state_bytes)
 
 
 def norm_elements(hidden: float, norms: int, parallel_block: bool) -> float:
@@ -72,6 +86,17 @@ def attention_elements(heads: float, kv_heads: float, head_dim: float, value_hea
     return heads * (head_dim + value_head_dim) + kv_heads * (head_dim + value_head_dim)
 
 
+def adapter_bytes(inputs: float, width: float) -> float:
+    """Bytes a low-rank adapter keeps per token: a copy of its matrix's input after dropout, and the dropout's mask.
+
+    What its two matrices make of that copy is as narrow as the rank, and not counted.
+
+    >>> adapter_bytes(4096, 2.0) / 4096
+    3.0
+    """
+    return inputs * (width + MASK_BYTES)
+
+
 def latent_elements(heads: float, nope_dim: float) -> float:
     """Elements multi-head latent attention keeps beside queries, keys, values and output.
 
@@ -92,12 +117,13 @@ def feed_forward_elements(width: float, gated: bool, fused: bool = True) -> floa
     return width * ((3.0 if fused else 4.0) if gated else 2.0)
 
 
-def feed_forward_gradients(width: float, gated: bool) -> float:
+def feed_forward_gradients(width: float, gated: bool, in_place: bool = False) -> float:
     """Elements the backward pass of a feed-forward block adds at its peak: gradients of the up-projection's output.
 
-    The gradient of the activation's output takes the place of that output, which is free by then.
+    The gradient of the activation's output takes the place of that output, which is free by then. Kernels that write
+    the gradients of gate and up-projection over them add no more than the former, just before the output is free.
     """
-    return width * (2.0 if gated else 1.0)
+    return width * (2.0 if gated and not in_place else 1.0)
 
 
 def experts_elements(hidden: float, width: float, top_k: float, gated: bool, fused: bool = True) -> float:

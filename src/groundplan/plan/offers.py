@@ -86,8 +86,8 @@ def node_counts(host: Host, brief: Brief, limit: int | None) -> list[int]:
         return [1] if (not wanted or per_host in wanted) and per_host <= (limit or per_host) else []
     pod = host.scaleup_domain // per_host if _is_torus(host) else LARGEST_CLUSTER
     if brief.candidates.counts:
-        wanted = {count // per_host for count in brief.candidates.counts if count % per_host == 0}
-        return sorted(count for count in wanted if count <= pod)
+        whole = {count // per_host for count in brief.candidates.counts if count % per_host == 0}
+        return sorted(count for count in whole if count <= pod)
     most = min(min(limit or LARGEST_CLUSTER, LARGEST_CLUSTER) // per_host, pod)
     counts = ladder(most)
     return counts if not most or most in counts else [*counts, most]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import Any
 
@@ -40,7 +41,7 @@ def svg(chart: Chart, name: str) -> str:
     except ImportError as error:
         raise MissingExtra("charts in reports", "charts") from error
     chart = _drawable(chart)
-    drawn = {ChartKind.SHARES: _shares, ChartKind.FRONT: _front, ChartKind.MONTHS: _months}[chart.kind](altair, chart)
+    drawn = DRAWN[chart.kind](altair, chart)
     styled = (
         drawn.configure(background="transparent", font="sans-serif", padding={"left": 24, "right": 24})
         .configure_view(stroke=None)
@@ -126,6 +127,25 @@ def _months(altair: Any, chart: Chart) -> Any:
     )
 
 
+def _agreement(altair: Any, chart: Chart) -> Any:
+    """Points on two logarithmic axes, and the line on which prediction and measurement are equal."""
+    scale, unit = _scaled(max(float(point["measured"]) for point in chart.points), chart.unit)
+    points = [
+        {**point, "measured": float(point["measured"]) / scale, "predicted": float(point["predicted"]) / scale}
+        for point in chart.points
+    ]
+    ends = [min(point["measured"] for point in points), max(point["measured"] for point in points)]
+    axis = altair.Scale(type="log", nice=False)
+    x = altair.X("measured:Q", title=f"measured ({unit})", scale=axis)
+    y = altair.Y("predicted:Q", title=f"predicted ({unit})", scale=axis)
+    line = altair.Chart(altair.Data(values=[{"measured": end, "predicted": end} for end in ends]))
+    dots = altair.Chart(altair.Data(values=points)).mark_point(filled=True, size=16, opacity=0.6)
+    colour = altair.Color("set:N", title=None)
+    return (line.mark_line(color=FAINT).encode(x=x, y=y) + dots.encode(x=x, y=y, color=colour)).properties(
+        width=WIDTH, height=WIDTH * 3 // 4
+    )
+
+
 def _scaled(largest: float, unit: str) -> tuple[float, str]:
     """Return the factor and the name of the unit that makes the largest value readable."""
     if unit == "USD" or not math.isfinite(largest) or largest <= 0.0:
@@ -140,3 +160,11 @@ def _scaled(largest: float, unit: str) -> tuple[float, str]:
 
 def _duration(largest_s: float) -> tuple[float, str]:
     return next(((scale, unit) for limit, scale, unit in DURATIONS if largest_s >= limit), (1.0, "s"))
+
+
+DRAWN: Mapping[ChartKind, Callable[[Any, Chart], Any]] = {
+    ChartKind.SHARES: _shares,
+    ChartKind.FRONT: _front,
+    ChartKind.MONTHS: _months,
+    ChartKind.AGREEMENT: _agreement,
+}

@@ -120,6 +120,7 @@ class ChartKind(StrEnum):
     SHARES = "shares"  # one bar per term
     FRONT = "front"  # cost against time
     MONTHS = "months"  # stacked cost per month
+    AGREEMENT = "agreement"  # predicted against measured
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ VIEWS = {
     "catalog-list": "catalog",
     "catalog-show": "catalog",
     "catalog-check": "catalog",
+    "validate": "validation",
     "diff": "diff",
     "explain": "explain",
 }

@@ -1,0 +1,182 @@
+"""How far predictions are from measurements, by set: one stack on one architecture, dense or sparse, at one scale."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from groundplan.catalog.catalog import Catalog
+from groundplan.estimate.intervals import step_interval
+from groundplan.evidence import Result
+from groundplan.validation.measured import Unpredictable
+from groundplan.validation.predict import Array, batches
+from groundplan.validation.reading import Case
+
+WORST = 3
+"""Rows of a set that are shown with the terms that explain them."""
+SHOWN_TERMS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class WorstRow(Result):
+    """One of the rows a set is furthest off on: its signed error [%], and the largest terms as shares of the step."""
+
+    id: str
+    what: str
+    measured: float
+    predicted: float
+    error: float
+    terms: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class SetScore(Result):
+    """Errors of a set in per cent of the measured value; `coverage_80` is the share of rows inside the interval."""
+
+    name: str
+    rows: int
+    median_ape: float
+    p90_ape: float
+    bias: float
+    coverage_80: float
+    worst: tuple[WorstRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RowScore(Result):
+    """One row: measured and predicted value with its 80 % interval, and the absolute percentage error."""
+
+    id: str
+    set: str
+    measured: float
+    predicted: float
+    low: float
+    high: float
+    ape: float
+
+
+@dataclass(frozen=True, slots=True)
+class Validation(Result):
+    """Predictions against measurements, by set. Rows without a prediction are named with the reason."""
+
+    schema: str
+    tool_version: str
+    catalog_version: str
+    quantity: str
+    headline: str
+    overall: SetScore
+    sets: tuple[SetScore, ...]
+    rows: tuple[RowScore, ...]
+    unpredictable: tuple[Unpredictable, ...]
+    warnings: tuple[str, ...]
+
+    def records(self) -> list[dict[str, object]]:
+        """Return one record a row."""
+        return [row.to_dict() for row in self.rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """Predictions of cases, in their order: values with intervals, and the terms behind them."""
+
+    values: Array
+    low: Array
+    high: Array
+    terms: tuple[Mapping[str, float], ...]
+
+
+def predict_steps(cases: Sequence[Case], catalog: Catalog) -> Predicted:
+    """Predict the step time of every case [s]."""
+    values = np.empty(len(cases))
+    terms: list[Mapping[str, float]] = [{}] * len(cases)
+    for batch in batches(cases, catalog):
+        step = batch.step(catalog)
+        values[batch.index] = step.total
+        columns = {name: np.broadcast_to(value, len(batch.index)) for name, value in step.terms.items()}
+        for row, place in enumerate(batch.index):
+            terms[place] = {name: float(column[row]) for name, column in columns.items()}
+    intervals = [step_interval(case.job.model, case.setting.stack.id, case.setting.architecture.id) for case in cases]
+    low, high = (np.asarray([getattr(one, end) for one in intervals]) for end in ("low", "high"))
+    return Predicted(values, values * low, values * high, tuple(terms))
+
+
+def set_name(case: Case) -> str:
+    """Return the set of a case: stack, architecture, dense or sparse, scale."""
+    kind = "MoE" if case.sparse else "dense"
+    scale = "one node" if case.setting.cluster.nodes == 1 else "many nodes"
+    return f"{case.setting.stack.id} / {case.setting.architecture.id} / {kind} / {scale}"
+
+
+def scored(
+    names: Sequence[str], labels: Sequence[tuple[str, str]], measured: Array, predicted: Predicted
+) -> tuple[SetScore, tuple[SetScore, ...], tuple[RowScore, ...]]:
+    """Return the score of all rows together, of each set, and of each row.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The set of each row.
+    labels : sequence of (str, str)
+        Id of each row, and what it is, for people.
+    """
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, name in enumerate(names):
+        places[name].append(place)
+    errors = 100.0 * (predicted.values / measured - 1.0)
+    rows = tuple(
+        RowScore(labels[i][0], names[i], *_row(i, measured, predicted), abs(float(errors[i])))
+        for i in range(len(names))
+    )
+    sets = tuple(
+        _set(name, np.asarray(places[name]), labels, measured, predicted, errors, WORST) for name in sorted(places)
+    )
+    return _set("all", np.arange(len(names)), labels, measured, predicted, errors, 0), sets, rows
+
+
+def _row(place: int, measured: Array, predicted: Predicted) -> tuple[float, float, float, float]:
+    return tuple(  # type: ignore[return-value]
+        float(column[place]) for column in (measured, predicted.values, predicted.low, predicted.high)
+    )
+
+
+def _set(
+    name: str,
+    places: np.ndarray[tuple[int], np.dtype[np.integer]],
+    labels: Sequence[tuple[str, str]],
+    measured: Array,
+    predicted: Predicted,
+    errors: Array,
+    worst: int,
+) -> SetScore:
+    own = errors[places]
+    inside = (predicted.low[places] <= measured[places]) & (measured[places] <= predicted.high[places])
+    furthest = places[np.argsort(-np.abs(own), kind="stable")[:worst]]
+    return SetScore(
+        name,
+        len(places),
+        float(np.median(np.abs(own))),
+        float(np.quantile(np.abs(own), 0.9)),
+        float(np.median(own)),
+        float(np.mean(inside)),
+        tuple(
+            WorstRow(
+                labels[i][0],
+                labels[i][1],
+                float(measured[i]),
+                float(predicted.values[i]),
+                float(errors[i]),
+                _largest(predicted.terms[i]),
+            )
+            for i in furthest
+        ),
+    )
+
+
+def _largest(terms: Mapping[str, float]) -> dict[str, float]:
+    """Return the largest terms as shares of their sum."""
+    total = sum(terms.values())
+    ranked = sorted(terms.items(), key=lambda item: -item[1])[:SHOWN_TERMS]
+    return {name: value / total for name, value in ranked}
