@@ -151,6 +151,7 @@ class Stack(Row):
     context_bytes: float  # CUDA context, NCCL and workspace outside the allocator
     fragmentation: float  # reserved / allocated
     matmul_factor: float = 1.0  # matmul rate over the architecture's, older libraries lose
+    attention_factor: float = 1.0  # flash attention over the best kernels there are
     flash_generation: float = 3.0  # 2 = FlashAttention-2 kernels; 3 = kernels made for the architecture
     fused_elementwise: bool = True  # False: eager norms and activations keep every intermediate (plain PyTorch)
     logit_bytes: float | None = None  # live per logit at the loss; None = by fused_cross_entropy; 0 = in chunks (Liger)

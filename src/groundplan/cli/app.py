@@ -78,6 +78,7 @@ COMMANDS: tuple[Callable[..., Answer], ...] = (
     calculators.cost,
     plans.explain,
     plans.diff,
+    proofs.calibrate,
 )
 CATALOG_COMMANDS: dict[str, Callable[..., Answer]] = {
     "list": catalog.listing,

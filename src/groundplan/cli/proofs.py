@@ -1,4 +1,4 @@
-"""Predictions held against measurements: validate."""
+"""Predictions held against measurements, and fitted to them: validate, calibrate."""
 
 from __future__ import annotations
 
@@ -24,3 +24,38 @@ def training(data: Data = None, *, asked: Asked) -> Answer:
     from groundplan.tasks.validate import validate_training
 
     return validate_training(load_catalog(), data or ()).to_dict()
+
+
+def calibrate(
+    data: Annotated[
+        list[Path] | None,
+        typer.Option("--data", metavar="CSV", help="Measured runs that join the published ones; may be repeated."),
+    ] = None,
+    refine: Annotated[
+        bool, typer.Option("--refine", help="Use these runs alone, to move the catalog towards your own cluster.")
+    ] = False,
+    rows: Annotated[
+        Path | None,
+        typer.Option("--rows", metavar="FILE", help="Also write the constants as rows of your own catalog (YAML)."),
+    ] = None,
+    *,
+    asked: Asked,
+) -> Answer:
+    """Fit the constants of step times to measured runs.
+
+    Every source in turn is left out and predicted, which takes minutes. --refine takes a few runs of your own and no
+    time; put the file of --rows into a catalog folder, and every prediction uses it.
+    """
+    from dataclasses import replace
+
+    from groundplan.catalog.catalog import load_catalog
+    from groundplan.cli.delivery import check_target, write_file
+    from groundplan.tasks.calibrate import calibrate as task
+    from groundplan.tasks.calibrate import catalog_rows
+
+    if rows is not None:
+        check_target(replace(asked, out=rows))
+    found = task(load_catalog(), data or (), refine)
+    if rows is not None:
+        write_file(rows, catalog_rows(found), asked.force)
+    return found.to_dict()

@@ -111,10 +111,17 @@ def matmul_times(
     matmul: Matmul, setting: Setting, rates: Rates, tp: Floats, tokens: Floats, count: Floats = 1.0
 ) -> tuple[Floats, Floats, Floats]:
     """Forward, input-gradient and weight-gradient seconds of one (grouped) linear layer."""
+    width = OPERAND_BYTES.get(setting.precision.gemm, setting.precision.activation_bytes)
+    return product_times(matmul, rates.gemm_flops_per_s, width, rates, tp, tokens, count)
+
+
+def product_times(
+    matmul: Matmul, rate_flops_per_s: Floats, width: float, rates: Rates, tp: Floats, tokens: Floats, count: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """As `matmul_times`, at a rate and with operands of a width of its own: the output head stays in 16 bits."""
     inputs = matmul.inputs / tp if matmul.split == "row" else matmul.inputs
     outputs = matmul.outputs / tp if matmul.split == "column" else matmul.outputs
-    width = OPERAND_BYTES.get(setting.precision.gemm, setting.precision.activation_bytes)
-    common = (rates.gemm_flops_per_s, rates.memory_bytes_per_s, width, rates.compute_units, count)
+    common = (rate_flops_per_s, rates.memory_bytes_per_s, width, rates.compute_units, count)
     return (
         gemm_s(tokens, outputs, inputs, *common),
         gemm_s(tokens, inputs, outputs, *common),

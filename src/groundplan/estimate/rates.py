@@ -39,6 +39,7 @@ class Rates:
 
     peak_flops_per_s: float
     gemm_flops_per_s: float
+    head_flops_per_s: float  # of the output head, which stays as wide as attention
     attention_flops_per_s: float
     memory_bytes_per_s: float
     compute_units: float
@@ -113,15 +114,17 @@ def resolve_rates(setting: Setting, known: Iterable[Accelerator]) -> Rates:
     best, source = sustained_share(accelerator, known)
     architecture = setting.architecture
     kernels = architecture.flash2_share if setting.stack.flash_generation <= FLASH_ATTENTION_2 else 1.0
+    kernels *= setting.stack.attention_factor
     power = _power_factor(accelerator, architecture, best)
-    share = best * power * _matmul_share(architecture, precision.gemm) * setting.stack.matmul_factor
+    reached = best * power * setting.stack.matmul_factor
     # Attention in a width the part has no rate for runs in the next narrower one its matmuls have: fp16 for bf16.
     attention_peak = _peak(accelerator, precision.attention) or _peak(accelerator, "fp16") or peak
     intra, inter, domain = _links(setting.cluster)
     return Rates(
         peak_flops_per_s=peak,
-        gemm_flops_per_s=peak * share,
-        attention_flops_per_s=attention_peak * best * power,
+        gemm_flops_per_s=peak * reached * _matmul_share(architecture, precision.gemm),
+        head_flops_per_s=attention_peak * reached * architecture.matmul_share,
+        attention_flops_per_s=attention_peak * best,
         memory_bytes_per_s=memory_bytes_per_s,
         compute_units=float(accelerator.compute_units) if accelerator.compute_units else math.nan,
         intra_bytes_per_s=intra,

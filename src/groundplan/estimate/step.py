@@ -11,7 +11,7 @@ from groundplan.catalog.rows import Optimizer, Stack
 from groundplan.design.cluster import Setting
 from groundplan.design.layout import Layout, Recompute
 from groundplan.estimate.blocks import Matmul
-from groundplan.estimate.layer import KERNEL_FIXED_S, LayerTime, layer_time, matmul_times
+from groundplan.estimate.layer import KERNEL_FIXED_S, LayerTime, layer_time, product_times
 from groundplan.estimate.rates import Rates
 from groundplan.estimate.shares import DeviceParameters, device_parameters, trained_parameters
 from groundplan.estimate.stage_memory import resolve_widths
@@ -115,6 +115,9 @@ def step_time(
     backward = stage_layers * (work.mix("backward_s") + repeated) + 2.0 * inner / 3.0
     weight_backward = stage_layers * work.mix("matmul_weight_gradient")
     first, last = _ends(model, job, setting, rates, layout)
+    missing, layer = stage_layers * layout.pp - model.layers, (forward + backward) / stage_layers
+    last = np.maximum(last - np.where(missing >= 1, layer, 0.0), 0.0)
+    first = np.maximum(first - np.where(missing >= 2, layer, 0.0), 0.0)
     payload, hop, inside = stage_hop(model, job, setting, rates, layout)
     schedule = (micro_batches, layout.pp, layout.vpp, forward, backward)
     hidden = pipeline_s(*schedule, 0.0, layout.zero_bubble, weight_backward, first, last)
@@ -215,7 +218,8 @@ def _ends(
     """
     tokens = layout.micro_batch * job.sequence / layout.cp
     head = Matmul("logits", 1.0 * model.hidden, 1.0 * model.vocabulary, "column")
-    products = sum(matmul_times(head, setting, rates, layout.tp, tokens))
+    width = setting.precision.activation_bytes
+    products = sum(product_times(head, rates.head_flops_per_s, width, rates, layout.tp, tokens, 1.0))
     passes = FUSED_LOSS_PASSES if setting.stack.fused_cross_entropy else PLAIN_LOSS_PASSES
     logits = passes * FP32_BYTES * tokens * model.vocabulary / layout.tp
     loss = elementwise_s(logits, rates.memory_bytes_per_s, KERNEL_FIXED_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,17 @@ def read_cases(runs: Sequence[MeasuredRun], catalog: Catalog) -> tuple[list[Case
         except InputError as error:
             unpredictable.append(Unpredictable(run.id, run.text("source"), error.what))
     return cases, unpredictable
+
+
+def distinct(cases: Sequence[Case]) -> list[Case]:
+    """Return the cases without repeats: one run that stands in two files counts once."""
+    found: dict[object, Case] = {}
+    for case in cases:
+        cluster, layout = case.setting.cluster, case.layout
+        ran = (case.run.text("source"), case.run.text("model"), cluster.accelerator.id, case.setting.precision.id)
+        sizes = (*astuple(layout), case.job.sequence, case.job.global_batch, f"{case.measured_s:.4g}")
+        found.setdefault((ran, sizes), case)
+    return list(found.values())
 
 
 def _what(case: Case) -> str:

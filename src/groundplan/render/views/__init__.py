@@ -21,6 +21,7 @@ VIEWS = {
     "catalog-show": "catalog",
     "catalog-check": "catalog",
     "validate": "validation",
+    "calibrate": "calibration",
     "diff": "diff",
     "explain": "explain",
 }

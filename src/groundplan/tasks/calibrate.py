@@ -1,0 +1,172 @@
+"""Task: fit the constants to measured runs, and say how well they predict runs they were not fitted to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from groundplan import __version__
+from groundplan.catalog.catalog import Catalog
+from groundplan.errors import InputError
+from groundplan.evidence import Result
+from groundplan.tasks.validate import PUBLISHED, distinct, read_cases
+from groundplan.validation.conformal import RegimeInterval, regime_intervals
+from groundplan.validation.constants import Constant, fitted_constants
+from groundplan.validation.fitting import Evidence, fit, gather
+from groundplan.validation.folds import out_of_fold
+from groundplan.validation.measured import Unpredictable, read_measured
+from groundplan.validation.predict import Array
+from groundplan.validation.score import Predicted, SetScore, scored, set_name
+
+FEWEST_RUNS = 3
+"""Runs from which a user's own measurements are worth a fit."""
+REFINED_SPREAD = 0.5
+"""How much less a constant may move when it is refined from a few runs than when it is fitted to many."""
+
+
+@dataclass(frozen=True, slots=True)
+class FittedConstant(Result):
+    """One constant: what was expected, what the catalog has, what the runs say; `rows` depend on it."""
+
+    name: str
+    table: str
+    row: str
+    attribute: str
+    expected: float
+    catalog: float
+    fitted: float
+    rows: int
+    sources: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration(Result):
+    """Fitted constants, errors on the rows seen and on rows not seen, and the intervals the latter give.
+
+    `before` scores the catalog's constants on the same rows. `held_out` and `intervals` are empty for a refinement.
+    """
+
+    schema: str
+    tool_version: str
+    catalog_version: str
+    refined: bool
+    headline: str
+    constants: tuple[FittedConstant, ...]
+    before: SetScore
+    after: SetScore
+    held_out: SetScore | None
+    sets: tuple[SetScore, ...]
+    folds: tuple[str, ...]
+    intervals: tuple[RegimeInterval, ...]
+    unpredictable: tuple[Unpredictable, ...]
+
+
+def calibrate(catalog: Catalog, data: Sequence[Path] = (), refine: bool = False) -> Calibration:
+    """Fit the constants of step times.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        The catalog, whose constants are the start, and the expectation of a refinement.
+    data : sequence of Path
+        CSV files of measured runs. They join the published ones, unless `refine`.
+    refine : bool
+        Use these runs alone to move the catalog's constants towards one's own cluster.
+
+    Raises
+    ------
+    InputError
+        Files that are no tables of measured runs, or too few runs that can be predicted.
+    MissingExtra
+        Without scipy.
+    """
+    if refine and not data:
+        raise InputError("nothing to refine from", "name a file of your own measured runs with --data")
+    paths = list(data) if refine else [PUBLISHED / "training.csv", *data]
+    cases, unpredictable = read_cases([run for path in paths for run in read_measured(path)], catalog)
+    cases = distinct(cases)
+    if len(cases) < FEWEST_RUNS:
+        why = f"; e.g. {unpredictable[0].id}: {unpredictable[0].reason}" if unpredictable else ""
+        raise InputError(f"{len(cases)} runs can be predicted, too few for a fit{why}", f"give {FEWEST_RUNS} or more")
+    evidence = gather(cases, catalog)
+    constants = fitted_constants()
+    if refine:
+        constants = tuple(
+            replace(one, prior=one.value(catalog), spread=one.spread * REFINED_SPREAD) for one in constants
+        )
+    everything = np.ones(len(cases), dtype=bool)
+    fitted = fit(evidence, constants, catalog, everything)
+    now = {one: one.value(catalog) for one in constants}
+    before = _score(evidence, evidence.seconds(catalog, now))[0]
+    after, sets = _score(evidence, evidence.seconds(catalog, fitted))
+    held_out: SetScore | None = None
+    folds: tuple[str, ...] = ()
+    intervals: tuple[RegimeInterval, ...] = ()
+    if not refine:
+        unseen, folds = out_of_fold(evidence, constants, catalog, fitted)
+        held_out, sets = _score(evidence, unseen)
+        intervals = tuple(regime_intervals(cases, unseen))
+    shown = held_out or after
+    return Calibration(
+        schema="groundplan/calibrate/1",
+        tool_version=__version__,
+        catalog_version=catalog.version,
+        refined=refine,
+        headline=f"{len(cases)} runs: median error {before.median_ape:.1f} % before, {after.median_ape:.1f} % after"
+        + (f", {shown.median_ape:.1f} % on runs not seen" if held_out else ""),
+        constants=tuple(_fitted(one, value, evidence, catalog) for one, value in fitted.items()),
+        before=before,
+        after=after,
+        held_out=held_out,
+        sets=sets,
+        folds=folds,
+        intervals=intervals,
+        unpredictable=tuple(unpredictable),
+    )
+
+
+def catalog_rows(calibration: Calibration) -> str:
+    """Return the fitted constants as rows of a user's catalog (YAML), which `--rows` writes."""
+    import yaml
+
+    rows: dict[str, dict[str, Mapping[str, object]]] = {}
+    for one in calibration.constants:
+        if one.rows:
+            own = rows.setdefault(one.table, {}).setdefault(one.row, {"like": one.row})
+            figure = {"value": float(f"{one.fitted:.6g}"), "evidence": "derived", "source": _source(one)}
+            rows[one.table][one.row] = {**own, one.attribute: figure}
+    return "# groundplan calibrate\n" + yaml.safe_dump(rows, sort_keys=True, allow_unicode=True, width=120)
+
+
+def _source(one: FittedConstant) -> str:
+    return f"groundplan calibrate: fitted to {one.rows} measured runs of {', '.join(one.sources)}"
+
+
+def _fitted(one: Constant, value: float, evidence: Evidence, catalog: Catalog) -> FittedConstant:
+    own = [case for case in evidence.cases if one.touches(case.setting) and (one.of == "dense" or case.sparse)]
+    sources = tuple(dict.fromkeys(case.run.text("source") or "own runs" for case in own))
+    return FittedConstant(
+        one.name,
+        one.table,
+        one.row,
+        one.attribute,
+        one.prior,
+        one.value(catalog),
+        value,
+        len(own),
+        sources,
+        one.reason,
+    )
+
+
+def _score(evidence: Evidence, seconds: Array) -> tuple[SetScore, tuple[SetScore, ...]]:
+    """Score predictions that carry no interval."""
+    names = [set_name(case) for case in evidence.cases]
+    labels = [(case.run.id, "") for case in evidence.cases]
+    bare = Predicted(seconds, seconds, seconds, ({"step": 1.0},) * len(names))
+    overall, sets, _ = scored(names, labels, evidence.measured, bare)
+    return replace(overall, worst=()), tuple(replace(one, worst=()) for one in sets)

@@ -1,0 +1,76 @@
+"""Split-conformal intervals: factors on a prediction that hold four in five of the rows the fit has not seen.
+
+A regime is a stack on an architecture, dense or with experts. One with too few rows takes those of its stack anywhere,
+then those of its architecture under any stack; what is left takes all rows, with wider quantiles, and says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from groundplan.evidence import Result
+from groundplan.validation.predict import Array
+from groundplan.validation.reading import Case
+
+COVERAGE = 0.8
+FEWEST_ROWS = 12
+"""Rows from which the quantiles of a regime stand on their own: nine in ten of twelve is the second largest."""
+UNSEEN_COVERAGE = 0.9
+"""Coverage among all rows that is asked of regimes without rows of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegimeInterval(Result):
+    """Factors on the predicted time of a regime; '' stands for any. `rows` were behind them, 0 = none of its own."""
+
+    stack: str
+    architecture: str
+    experts: str  # yes | no
+    low: float
+    high: float
+    rows: int
+
+
+def conformal_factors(ratios: Array, coverage: float) -> tuple[float, float]:
+    """Return the factors between which `coverage` of measured over predicted values lie, for a row not seen.
+
+    Notes
+    -----
+    With n ratios in order, the factor above is the one of rank ``ceil((n + 1)(1 + coverage) / 2)``, the largest where
+    that exceeds n; below likewise. An interval always holds the prediction itself.
+
+    >>> conformal_factors(np.array([0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6]), 0.8)
+    (0.8, 1.6)
+    """
+    ordered, n = np.sort(ratios), len(ratios)
+    rank = min(n, math.ceil((n + 1) * (1.0 + coverage) / 2.0))
+    return min(float(ordered[n - rank]), 1.0), max(float(ordered[rank - 1]), 1.0)
+
+
+def regime_intervals(cases: Sequence[Case], predicted: Array) -> list[RegimeInterval]:
+    """Return the interval of every regime, and those of regimes without rows."""
+    ratios = np.asarray([case.measured_s for case in cases]) / predicted
+    keys = [(case.setting.stack.id, case.setting.architecture.id, "yes" if case.sparse else "no") for case in cases]
+    regimes = sorted(set(keys))
+    found: list[RegimeInterval] = []
+    for stack, architecture, experts in regimes:
+        own = [key == (stack, architecture, experts) for key in keys]
+        wider = (
+            own,
+            [key[0] == stack and key[2] == experts for key in keys],
+            [key[1] == architecture and key[2] == experts for key in keys],
+        )
+        used = next((rows for rows in wider if sum(rows) >= FEWEST_ROWS), None)
+        if used is not None:
+            low, high = conformal_factors(ratios[np.asarray(used)], COVERAGE)
+            found.append(RegimeInterval(stack, architecture, experts, low, high, sum(own)))
+    for experts in ("no", "yes"):
+        some = np.asarray([key[2] == experts for key in keys])
+        if some.any():
+            low, high = conformal_factors(ratios[some], UNSEEN_COVERAGE)
+            found.append(RegimeInterval("", "", experts, low, high, 0))
+    return found
