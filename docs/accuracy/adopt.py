@@ -4,20 +4,30 @@
     python docs/accuracy/adopt.py calibration.json
 
 Each fitted value replaces the one in `architectures.csv` or `stacks.csv`, with the sources it was fitted to; parts of
-a family without runs of their own take the value of their kin; `intervals.csv` is written anew.
+a family without runs of their own take the value of their kin; `intervals.csv` is written anew, and so is
+`memory_intervals.csv`, from the published peaks.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
 
+from groundplan.catalog.catalog import load_catalog
+from groundplan.tasks.validate import PUBLISHED, read_cases
+from groundplan.validation.conformal import memory_intervals
+from groundplan.validation.measured import read_measured
+from groundplan.validation.peaks import predict_peaks
+from groundplan.validation.reading import measured_peak_bytes
+
 DATA = Path(__file__).parents[2] / "src" / "groundplan" / "catalog" / "data"
 KIN = {"tpu-v4": "tpu-v5p", "tpu-v6e": "tpu-v5p", "tpu-v7x": "tpu-v5p"}
 """Architectures without published runs -> the one whose fitted shares they take."""
+MEMORY_SOURCE = "split-conformal, from measured over predicted peaks of published runs; no constant is fitted to them"
 INTERVAL_SOURCE = (
     "split-conformal, from measured over predicted step times of published runs, each predicted by constants fitted "
     "without its source"
@@ -70,8 +80,28 @@ def _write_intervals(intervals: list[dict[str, Any]]) -> None:
         out.writerow(["stack", "architecture", "experts", "low", "high", "rows", "evidence", "source"])
         for one in intervals:
             own = [one["stack"], one["architecture"], one["experts"]]
-            out.writerow([*own, f"{one['low']:.3f}", f"{one['high']:.3f}", one["rows"], "derived", INTERVAL_SOURCE])
+            out.writerow([*own, *_outward(one["low"], one["high"]), one["rows"], "derived", INTERVAL_SOURCE])
+
+
+def _outward(low: float, high: float) -> tuple[str, str]:
+    """Three digits, rounded so that the interval never shrinks."""
+    return f"{math.floor(low * 1000) / 1000:.3f}", f"{math.ceil(high * 1000) / 1000:.3f}"
+
+
+def adopt_memory() -> None:
+    """Write `memory_intervals.csv` anew from the published peaks."""
+    catalog = load_catalog([])
+    cases, _ = read_cases(read_measured(PUBLISHED / "memory.csv"), catalog, measured_peak_bytes)
+    intervals = memory_intervals(cases, predict_peaks(cases, catalog).values)
+    with (DATA / "memory_intervals.csv").open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow(["stack", "method", "devices", "low", "high", "rows", "evidence", "source"])
+        for one in intervals:
+            factors = _outward(one.low, one.high)
+            out.writerow([one.stack, one.method, one.devices, *factors, one.rows, "derived", MEMORY_SOURCE])
 
 
 if __name__ == "__main__":
-    adopt(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+    for path in sys.argv[1:]:
+        adopt(json.loads(Path(path).read_text(encoding="utf-8")))
+    adopt_memory()

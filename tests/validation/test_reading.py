@@ -11,7 +11,7 @@ from groundplan.design.layout import Recompute
 from groundplan.errors import InputError
 from groundplan.tasks.validate import PUBLISHED, read_cases
 from groundplan.validation.measured import COLUMNS, MeasuredRun, read_measured
-from groundplan.validation.reading import read_case
+from groundplan.validation.reading import measured_step_s, read_case
 
 CATALOG = load_catalog([])
 LLAMA = {
@@ -36,7 +36,7 @@ LLAMA = {
 
 
 def case(**cells: str):
-    return read_case(MeasuredRun("r", LLAMA | cells), CATALOG)
+    return read_case(MeasuredRun("r", LLAMA | cells), CATALOG, measured_step_s)
 
 
 def test_every_published_run_can_be_predicted():
@@ -172,3 +172,41 @@ def test_a_file_that_is_no_table_of_runs_is_refused(tmp_path: Path, text, said):
 def test_a_missing_file_is_named(tmp_path: Path):
     with pytest.raises(InputError, match="no such file"):
         read_measured(tmp_path / "nothing.csv")
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ({"model": "Llama 2 7B inference"}, "it is inference"),
+        ({"model": "Llama 2 7B - Finetuning with Adapter"}, "adapters are none"),
+        ({"notes": "OOM"}, "ran out of memory"),
+    ],
+)
+def test_what_is_no_training_run_is_named(cells, said):
+    _, (unpredictable,) = read_cases([MeasuredRun("r", LLAMA | cells)], CATALOG)
+    assert said in unpredictable.reason
+
+
+def test_megatron_pads_the_vocabulary():
+    tp8 = {"framework": "Megatron-LM", "year": "2026", "tp": "8"}
+    assert case(model="house", vocab="50257", params_b="", **tp8).job.model.vocabulary == 51200
+    assert case(model="house", vocab="50257", params_b="", framework="FSDP").job.model.vocabulary == 50257
+
+
+def test_a_sequence_told_by_the_longest_sample_is_read():
+    notes = "samples of default length (longest: phi1.5 1044, StableLM 1034, Llama2 1304, Falcon 1079 tokens)"
+    assert case(model="Llama 2 7B - Finetuning with LoRA", seq_len="", notes=notes).job.sequence == 1304
+
+
+@pytest.mark.parametrize(
+    ("model", "precision", "method"),
+    [
+        ("Llama 2 7B - Finetuning with LoRA on 1 GPU", "bf16", "lora"),
+        ("Llama 2 7B - Finetuning with LoRA on 1 GPU bnb.nf4", "bf16 bnb.nf4", "qlora"),
+        ("falcon-7b qlora (falcon-7b/qlora.yaml)", "bf16 + nf4 weights", "qlora"),
+        ("LLAMA3_70B SFT", "fp8", "full"),
+        ("Llama-3.1-8B", "bf16", "pretrain"),
+    ],
+)
+def test_the_method_is_read_from_the_model_and_precision(model, precision, method):
+    assert case(model=model, precision=precision).job.method == method

@@ -26,6 +26,17 @@ def training(data: Data = None, *, asked: Asked) -> Answer:
     return validate_training(load_catalog(), data or ()).to_dict()
 
 
+def memory(data: Data = None, *, asked: Asked) -> Answer:
+    """Predict the peak memory of measured training runs and report the errors by set.
+
+    Each row is held against the figure its source measured: allocated, reserved, or what the device reports.
+    """
+    from groundplan.catalog.catalog import load_catalog
+    from groundplan.tasks.validate import validate_memory
+
+    return validate_memory(load_catalog(), data or ()).to_dict()
+
+
 def calibrate(
     data: Annotated[
         list[Path] | None,

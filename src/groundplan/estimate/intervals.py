@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from groundplan.catalog.schema import DATA
+from groundplan.design.cluster import Setting
 from groundplan.evidence import Assumption
 from groundplan.workload.job import Method
 from groundplan.workload.model import Model, TransformerModel
@@ -56,12 +57,25 @@ def _regimes() -> Mapping[tuple[str, str, str], Interval]:
         }
 
 
-def memory_interval(method: Method) -> tuple[float, float]:
+def memory_interval(method: Method, stack: str, devices: str) -> tuple[float, float]:
     """Return the factors between which 80 % of measured peaks lie.
 
-    Pre-training and full fine-tuning: 100 published peaks of Megatron-LM, Megatron-DeepSpeed and DeepSpeed. LoRA and
-    QLoRA: 18 of LitGPT, widened for coming from one source; QLoRA is predicted low.
+    Of the stack on one device or many; else of the method there under any stack; else of the method anywhere.
     """
-    if method is Method.LORA:
-        return 0.93, 1.10
-    return (1.0, 1.38) if method is Method.QLORA else (0.94, 1.12)
+    regimes = _memory_regimes()
+    keys = ((stack, method.value, devices), ("", method.value, devices), ("", method.value, ""))
+    return next(regimes[key] for key in keys if key in regimes)
+
+
+def devices_of(setting: Setting) -> str:
+    """Return whether a setting is one device or many, as intervals of memory tell them apart."""
+    return "one" if setting.cluster.accelerators == 1 else "many"
+
+
+@cache
+def _memory_regimes() -> Mapping[tuple[str, str, str], tuple[float, float]]:
+    with (DATA / "memory_intervals.csv").open(encoding="utf-8", newline="") as file:
+        return {
+            (line["stack"], line["method"], line["devices"]): (float(line["low"]), float(line["high"]))
+            for line in csv.DictReader(file)
+        }

@@ -10,7 +10,7 @@ from groundplan.design.layout import Recompute
 from groundplan.estimate import assumptions as given
 from groundplan.estimate.explain import explain_trees
 from groundplan.estimate.flops import training_flops_per_token
-from groundplan.estimate.intervals import Interval, memory_interval, step_interval
+from groundplan.estimate.intervals import Interval, devices_of, memory_interval, step_interval
 from groundplan.estimate.memory import peak_bytes
 from groundplan.estimate.needs import RunDemand, data_stall, network_need, run_demand, storage_need
 from groundplan.estimate.results import (
@@ -99,7 +99,10 @@ def memory_need(sized: Sized) -> MemoryNeed:
     plain = {name: float(value) for name, value in sized.memory.items() if float(value) > 0.0}
     total, capacity_bytes = float(peak_bytes(sized.memory)), sized.capacity_bytes
     return MemoryNeed(
-        Prediction.within(total, *memory_interval(sized.job.method)), capacity_bytes, total <= capacity_bytes, plain
+        Prediction.within(total, *memory_interval(sized.job.method, sized.setting.stack.id, devices_of(sized.setting))),
+        capacity_bytes,
+        total <= capacity_bytes,
+        plain,
     )
 
 

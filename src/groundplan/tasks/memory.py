@@ -93,7 +93,7 @@ def memory(request: MemoryRequest, catalog: Catalog) -> MemoryResult:
         mode=request.mode,
         accelerator=accelerator.id,
         devices=request.devices,
-        total_bytes=Prediction.within(total, *_spread(request)),
+        total_bytes=Prediction.within(total, *_spread(request, question)),
         capacity_bytes=capacity,
         fits=fits,
         terms=terms,
@@ -112,8 +112,12 @@ def memory_of(accelerator: Accelerator) -> float:
     return accelerator.memory_bytes
 
 
-def _spread(request: MemoryRequest) -> tuple[float, float]:
-    return SERVING_MEMORY if request.mode == "serve" else memory_interval(Method(request.method))
+def _spread(request: MemoryRequest, question: Question) -> tuple[float, float]:
+    if request.mode == "serve":
+        return SERVING_MEMORY
+    return memory_interval(
+        Method(request.method), question.stack(request).id, "one" if request.devices == 1 else "many"
+    )
 
 
 def _explained(terms: Mapping[str, float], request: MemoryRequest) -> Term:
@@ -152,7 +156,7 @@ def _notes(request: MemoryRequest, question: Question, terms: Mapping[str, float
 
 
 def _assumptions(request: MemoryRequest, question: Question) -> tuple[Assumption, ...]:
-    low, high = _spread(request)
+    low, high = _spread(request, question)
     evidence = "assumed" if request.mode == "serve" else "derived"
     stack = question.stack(request)
     return (

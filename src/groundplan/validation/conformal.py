@@ -12,13 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from groundplan.estimate.intervals import devices_of
 from groundplan.evidence import Result
 from groundplan.validation.predict import Array
 from groundplan.validation.reading import Case
+from groundplan.workload.job import Method
 
 COVERAGE = 0.8
 FEWEST_ROWS = 12
 """Rows from which the quantiles of a regime stand on their own: nine in ten of twelve is the second largest."""
+FEWEST_MEMORY_ROWS = 6
+"""The same for peak memory of a method under any stack, which few sources publish."""
 UNSEEN_COVERAGE = 0.9
 """Coverage among all rows that is asked of regimes without rows of their own."""
 
@@ -53,7 +57,7 @@ def conformal_factors(ratios: Array, coverage: float) -> tuple[float, float]:
 
 def regime_intervals(cases: Sequence[Case], predicted: Array) -> list[RegimeInterval]:
     """Return the interval of every regime, and those of regimes without rows."""
-    ratios = np.asarray([case.measured_s for case in cases]) / predicted
+    ratios = np.asarray([case.measured for case in cases]) / predicted
     keys = [(case.setting.stack.id, case.setting.architecture.id, "yes" if case.sparse else "no") for case in cases]
     regimes = sorted(set(keys))
     found: list[RegimeInterval] = []
@@ -73,4 +77,38 @@ def regime_intervals(cases: Sequence[Case], predicted: Array) -> list[RegimeInte
         if some.any():
             low, high = conformal_factors(ratios[some], UNSEEN_COVERAGE)
             found.append(RegimeInterval("", "", experts, low, high, 0))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryInterval(Result):
+    """Factors on the predicted peak memory of a stack and method on one device or many; '' stands for any."""
+
+    stack: str
+    method: str
+    devices: str  # one | many
+    low: float
+    high: float
+    rows: int
+
+
+def memory_intervals(cases: Sequence[Case], predicted: Array) -> list[MemoryInterval]:
+    """Return the interval of every regime with rows enough, and of every method under any stack.
+
+    No constant of the memory laws is fitted, so that every row is one the laws have not seen. Full fine-tuning without
+    runs of its own takes those of pre-training.
+    """
+    ratios = np.asarray([case.measured for case in cases]) / predicted
+    keys = [(case.setting.stack.id, case.job.method.value, devices_of(case.setting)) for case in cases]
+    found: list[MemoryInterval] = []
+    for regime in sorted({*keys, *(("", *key[1:]) for key in keys)}):
+        own = np.asarray([key[1:] == regime[1:] and regime[0] in ("", key[0]) for key in keys])
+        if own.sum() >= FEWEST_ROWS or (regime[0] == "" and own.sum() >= FEWEST_MEMORY_ROWS):
+            found.append(MemoryInterval(*regime, *conformal_factors(ratios[own], COVERAGE), int(own.sum())))
+    methods = {key[1] for key in keys}
+    for method in Method:
+        like = method.value if method.value in methods else Method.PRETRAIN.value
+        own = np.asarray([key[1] == like for key in keys])
+        low, high = conformal_factors(ratios[own], UNSEEN_COVERAGE)
+        found.append(MemoryInterval("", method.value, "", low, high, int(own.sum()) if like == method.value else 0))
     return found

@@ -62,7 +62,7 @@ def gather(cases: Sequence[Case], catalog: Catalog) -> Evidence:
     return Evidence(
         tuple(cases),
         tuple(batches(cases, catalog)),
-        np.asarray([case.measured_s for case in cases]),
+        np.asarray([case.measured for case in cases]),
         np.asarray(weights),
         np.asarray([case.sparse for case in cases]),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from groundplan.catalog.catalog import Catalog
@@ -14,46 +14,67 @@ from groundplan.workload.inline import architecture_from_mapping
 from groundplan.workload.model import TransformerModel
 from groundplan.workload.models import find_model, model_from_row
 
-SUFFIX = re.compile(r"\s+(cut to|proxy|sft|lora|qlora|finetun\w*|pre-?train\w*)\b.*$", re.IGNORECASE)
+SUFFIX = re.compile(r"\s+((cut to|proxy|sft|q?lora|finetun\w*|pre-?train\w*)\b|- ).*$", re.IGNORECASE)
 """What a benchmark adds to a model's name."""
 SIZE = re.compile(r"[-_ ]\d+(\.\d+)?[bt]$", re.IGNORECASE)
 DENSE_LAYERS = re.compile(r"dense_layers\s*=\s*(\d+)|\b(\d+) dense layers")
-SIZES = ["layers", "hidden", "heads", "kv_heads", "head_dim", "ffn", "vocab"]
+SIZES = ("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn", "vocab")
 EXPERT_SIZES = {"n_experts": "experts", "top_k": "top_k", "moe_ffn": "expert_ffn"}
+VOCABULARY_STEP = 128
+"""Megatron pads the vocabulary to this many rows for each tensor-parallel rank (github.com/NVIDIA/Megatron-LM)."""
+GPT2_VOCABULARY = 50257
+"""Tokens of GPT-2's tokenizer, which Megatron's own benchmarks train with."""
 
 
-def run_model(run: MeasuredRun, catalog: Catalog) -> TransformerModel:
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What a run says of its model."""
+
+    name: str
+    parameters: float | None  # billions
+    sizes: tuple[int | None, ...]  # in the order of SIZES
+    experts: tuple[int | None, ...]  # in the order of EXPERT_SIZES
+    dense_layers: int | None
+
+    def size(self, name: str) -> int | None:
+        """Return one size; None where it is not stated."""
+        return self.sizes[SIZES.index(name)]
+
+
+def run_model(run: MeasuredRun, megatron: bool, catalog: Catalog) -> TransformerModel:
     """Return the architecture a run was measured with.
 
     A name that the catalog knows brings what no column holds: latent attention, windows, shared experts. Its layers,
     experts and vocabulary are those of the run, which may be a cut-down proxy. Otherwise gated feed-forward blocks,
-    tied embeddings and a shared expert are what brings the count nearest to the stated one.
+    tied embeddings and a shared expert are what brings the count nearest to the stated one. `megatron` pads the
+    vocabulary.
 
     Raises
     ------
     InputError
         Sizes are missing or impossible.
     """
-    key = tuple(run.text(column) for column in ("model", "params_b", *SIZES, *EXPERT_SIZES))
+    for needed in ("layers", "hidden", "heads"):
+        run.size(needed)
+    sizes = {name: run.size(name) if run.text(name) else None for name in SIZES}
+    if megatron:
+        step = VOCABULARY_STEP * run.size("tp", 1)
+        sizes["vocab"] = -(-(sizes["vocab"] or GPT2_VOCABULARY) // step) * step
     dense = DENSE_LAYERS.search(run.text("notes"))
-    dense_layers = int(next(group for group in dense.groups() if group)) if dense else None
-    return _model(key, dense_layers, run, catalog)
+    stated = Stated(
+        run.text("model"),
+        run.number("params_b"),
+        tuple(sizes.values()),
+        tuple(run.size(name) if run.text(name) else None for name in EXPERT_SIZES),
+        int(next(group for group in dense.groups() if group)) if dense else None,
+    )
+    return _model(stated, catalog)
 
 
-class _Memo(dict[tuple[object, ...], TransformerModel]):
-    """Models already read, by the cells they were read from."""
-
-
-_SEEN = _Memo()
-
-
-def _model(key: tuple[str, ...], dense_layers: int | None, run: MeasuredRun, catalog: Catalog) -> TransformerModel:
-    seen = _SEEN.get((*key, dense_layers, catalog.version))
-    if seen is None:
-        named = _named(run.text("model"), catalog)
-        seen = _resized(named, run, dense_layers) if named and _same_shape(named, run) else _described(run)
-        _SEEN[(*key, dense_layers, catalog.version)] = seen
-    return seen
+@lru_cache(maxsize=8192)
+def _model(stated: Stated, catalog: Catalog) -> TransformerModel:
+    named = _named(stated.name, catalog)
+    return _resized(named, stated) if named and _same_shape(named, stated) else _described(stated)
 
 
 def _named(name: str, catalog: Catalog) -> TransformerModel | None:
@@ -61,38 +82,29 @@ def _named(name: str, catalog: Catalog) -> TransformerModel | None:
     for spoken in (bare, SIZE.sub("", bare)):
         identity = find_model(spoken, catalog.models) if spoken else None
         if identity is not None:
-            return _catalog_model(identity, catalog)
+            model = model_from_row(catalog.models[identity])
+            return model if isinstance(model, TransformerModel) else None
     return None
 
 
-@lru_cache(maxsize=512)
-def _catalog_model(identity: str, catalog: Catalog) -> TransformerModel | None:
-    model = model_from_row(catalog.models[identity])
-    return model if isinstance(model, TransformerModel) else None
-
-
-def _same_shape(model: TransformerModel, run: MeasuredRun) -> bool:
+def _same_shape(model: TransformerModel, stated: Stated) -> bool:
     """Whether width and heads are those of the run, and both are mixtures or neither is."""
-    sparse = run.number("n_experts") is not None
     return (
-        model.hidden == run.size("hidden")
-        and model.attention.heads == run.size("heads")
-        and (model.experts is not None) == sparse
+        model.hidden == stated.size("hidden")
+        and model.attention.heads == stated.size("heads")
+        and (model.experts is not None) == (stated.experts[0] is not None)
     )
 
 
-def _resized(model: TransformerModel, run: MeasuredRun, dense_layers: int | None) -> TransformerModel:
+def _resized(model: TransformerModel, stated: Stated) -> TransformerModel:
     """Return the named model with the run's layers, experts and vocabulary."""
-    layers = run.size("layers")
-    block, experts = model.attention, model.experts
+    layers, block, experts = stated.size("layers") or model.layers, model.attention, model.experts
     if experts is not None:
-        dense = model.dense_layers if dense_layers is None else dense_layers
-        experts = replace(
-            experts,
-            count=run.size("n_experts", experts.count),
-            top_k=run.size("top_k", experts.top_k),
-            layers=max(layers - dense, 0) if model.dense_layers * 2 != model.layers else layers // 2,
-        )
+        count, top_k, _ = stated.experts
+        alternating = model.dense_layers * 2 == model.layers
+        dense = model.dense_layers if stated.dense_layers is None else stated.dense_layers
+        sparse = layers // 2 if alternating else max(layers - dense, 0)
+        experts = replace(experts, count=count or experts.count, top_k=top_k or experts.top_k, layers=sparse)
     windowed = round(block.windowed_layers * layers / model.layers)
     return counted(
         replace(
@@ -100,31 +112,38 @@ def _resized(model: TransformerModel, run: MeasuredRun, dense_layers: int | None
             layers=layers,
             attention=replace(block, windowed_layers=windowed),
             experts=experts,
-            vocabulary=run.size("vocab", model.vocabulary),
+            vocabulary=stated.size("vocab") or model.vocabulary,
         )
     )
 
 
-def _described(run: MeasuredRun) -> TransformerModel:
+def _described(stated: Stated) -> TransformerModel:
     """Return the model of the sizes, its open choices such that the parameter count is met best."""
-    sizes: dict[str, object] = {column: run.size(column) for column in SIZES if run.text(column)}
-    sizes |= {key: run.size(column) for column, key in EXPERT_SIZES.items() if run.text(column)}
+    sizes: dict[str, object] = {name: size for name, size in zip(SIZES, stated.sizes, strict=True) if size}
+    sizes |= {key: size for key, size in zip(EXPERT_SIZES.values(), stated.experts, strict=True) if size}
     if "vocab" not in sizes:
         raise InputError("vocab is not stated", "fill in vocab")
-    shared = (0, run.size("moe_ffn")) if "expert_ffn" in sizes else (0,)
-    stated = run.number("params_b")
+    shared = (0, stated.experts[2] or 0) if stated.experts[0] else (0,)
     candidates = [
-        architecture_from_mapping(sizes | {"gated": gated, "tied": tied, "shared_ffn": width})
-        for gated in _likely_gates(run)
+        _with_norms(architecture_from_mapping(sizes | {"gated": gated, "tied": tied, "shared_ffn": width}))
+        for gated in _likely_gates(stated)
         for tied in (False, True)
         for width in shared
     ]
-    if stated is None:
+    if stated.parameters is None:
         return candidates[0]
-    return min(candidates, key=lambda model: round(abs(model.parameters / (stated * 1e9) - 1.0), 3))
+    wanted = stated.parameters * 1e9
+    return min(candidates, key=lambda model: round(abs(model.parameters / wanted - 1.0), 3))
 
 
-def _likely_gates(run: MeasuredRun) -> tuple[bool, ...]:
+def _with_norms(model: TransformerModel) -> TransformerModel:
+    """Plain blocks are of the generation of layer norms, which have a bias; gated ones of root-mean-square norms."""
+    if model.feed_forward.gated:
+        return model
+    return counted(replace(model, norm_parameters=2 * model.hidden, other_parameters=2 * model.hidden))
+
+
+def _likely_gates(stated: Stated) -> tuple[bool, ...]:
     """Gated or not, the likelier first: a width of four times the hidden size speaks for a plain block."""
-    plain = not run.text("ffn") or run.size("ffn") == 4 * run.size("hidden")
-    return (False, True) if plain else (True, False)
+    ffn, hidden = stated.size("ffn"), stated.size("hidden") or 0
+    return (False, True) if ffn is None or ffn == 4 * hidden else (True, False)

@@ -1,0 +1,87 @@
+"""How a measured run was laid out: parallel sizes, sharding, recomputation, with the gaps filled by rules."""
+
+from __future__ import annotations
+
+import re
+
+from groundplan.catalog.rows import Stack
+from groundplan.design.layout import Layout, Recompute
+from groundplan.errors import InputError
+from groundplan.validation.measured import MeasuredRun
+from groundplan.validation.software import MEGATRON
+
+SHARD = re.compile(r"fsdp\s+(\d+)", re.IGNORECASE)
+UNSTATED_ZERO = {"fsdp": 3, "huggingface": 3, "xla": 3, "deepspeed": 2, "deepspeed-liger": 2}
+"""ZeRO stage where a source states none, by stack."""
+
+
+def run_layout(run: MeasuredRun, stack: Stack, assumed: list[str]) -> tuple[Layout, int]:
+    """Return the layout, and the sequences of a step; what a rule filled in is added to `assumed`."""
+    devices = run_devices(run)
+    tp, pp, cp = (run.size(name, 1) for name in ("tp", "pp", "cp"))
+    dp, rest = divmod(devices, tp * pp * cp)
+    if rest or dp < 1:
+        raise InputError(f"tp x pp x cp = {tp * pp * cp} does not divide {devices} devices", "correct the layout")
+    micro = run.number("micro_batch")
+    batch = run.number("global_batch_seqs")
+    if micro is None and batch is None:
+        raise InputError("neither micro_batch nor global_batch_seqs is stated", "fill in one of them")
+    if micro is None:
+        assumed.append("micro_batch 1")
+        micro = 1.0
+    if batch is None:
+        assumed.append("one micro-batch a step")
+        batch = micro * dp
+    if micro <= 0 or batch <= 0:
+        raise InputError("a batch is not above zero", "correct micro_batch and global_batch_seqs")
+    micro = batch / dp if stack.whole_batch and pp == 1 else min(micro, batch / dp)
+    if pp * micro * dp > batch and pp > 1:
+        assumed.append("fewer micro-batches than stages")
+    ep = run.size("ep", 1)
+    zero, shard = _sharding(run.text("zero_or_fsdp").lower(), run.text("framework").lower(), stack, dp * cp)
+    text = run.text("seq_parallel").lower()
+    recompute = stated_recompute(run.text("recompute"))
+    layout = Layout(
+        tp=tp,
+        pp=pp,
+        vpp=run.size("vpp", 1) if pp > 1 else 1,
+        cp=cp,
+        ep=min(ep, dp * cp),
+        dp=dp,
+        zero=zero,
+        shard=shard,
+        micro_batch=micro,  # type: ignore[arg-type]  # some published runs state a mean
+        recompute=Recompute.NONE if recompute is None else recompute,
+        sequence_parallel=tp > 1 and (text == "yes" or (text == "" and stack.id in MEGATRON)),
+        offload="offload" in run.text("zero_or_fsdp").lower(),
+    )
+    return layout, round(batch)
+
+
+def run_devices(run: MeasuredRun) -> int:
+    """Return the accelerators of a run; one where the notes say that the runs of a larger host were single."""
+    single = "single-gpu experiments" in run.text("notes").lower() and run.text("seq_len")
+    return 1 if single else run.size("n_gpus")
+
+
+def _sharding(text: str, framework: str, stack: Stack, replicas: int) -> tuple[int, int]:
+    """ZeRO stage, and the ranks its states are sharded over."""
+    stated = SHARD.search(text)
+    if "zero-1" in text or "distributed optimizer" in text:
+        zero = 1
+    elif "zero-2" in text or "grad_op" in text:
+        zero = 2
+    elif "zero-3" in text or "fsdp" in text:
+        zero = 3
+    elif text:
+        zero = 0
+    else:
+        zero = 1 if stack.id in MEGATRON or "megatron-deepspeed" in framework else UNSTATED_ZERO.get(stack.id, 0)
+    shard = min(int(stated[1]), replicas) if stated and zero == 3 else replicas
+    return (0, 1) if zero == 0 or shard <= 1 else (zero, shard)
+
+
+def stated_recompute(text: str) -> Recompute | None:
+    """Return the mode a source states; None where it leaves it open."""
+    modes = {"none": Recompute.NONE, "no": Recompute.NONE, "selective": Recompute.SELECTIVE, "full": Recompute.FULL}
+    return modes.get(text.lower())
