@@ -79,7 +79,7 @@ class MeasuredRun:
 
     def text(self, column: str) -> str:
         """Return the cell, or '' where the source does not say."""
-        return self.cells.get(column) or ""
+        return self.cells.get(column, "")
 
     def number(self, column: str) -> float | None:
         """Return the cell as a number; None where it is empty.
@@ -89,7 +89,7 @@ class MeasuredRun:
         InputError
             The cell is no number.
         """
-        cell = self.text(column)
+        cell = self.cells.get(column)
         if not cell:
             return None
         try:
@@ -147,4 +147,4 @@ def read_measured(path: Path) -> list[MeasuredRun]:
 
 
 def _clean(line: Mapping[str | None, str | list[str] | None]) -> dict[str, str]:
-    return {key: value.strip() for key, value in line.items() if key and isinstance(value, str)}
+    return {key: value.strip() for key, value in line.items() if key and value and isinstance(value, str)}

@@ -71,7 +71,7 @@ def find_model(name: str, rows: Mapping[str, Mapping[str, Any]]) -> str | None:
     """Return the id of the row that `name` means, or None."""
     if name in rows:
         return name
-    ids = _names(rows)
+    ids = _names_of(rows)
     base = name.rsplit("/", 1)[-1].lower()
     if model_key(name) in ids:  # ViT-B/16
         return ids[model_key(name)]
@@ -191,6 +191,19 @@ def _model_from_file(path: Path, base_folder: Path = Path()) -> TransformerModel
     name = label or (folder if stem == "config" and folder else stem)
     identity = re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-") or "model"
     return transformer_from_config(config, identity[:80], name[:80])
+
+
+class _LastNames:
+    """The names of the rows asked for last: all questions of a run are about one catalog."""
+
+    rows: Mapping[str, Mapping[str, Any]] | None = None
+    names: dict[str, str] = {}  # noqa: RUF012  # replaced whole, never changed
+
+
+def _names_of(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    if _LastNames.rows is not rows:
+        _LastNames.rows, _LastNames.names = rows, _names(rows)
+    return _LastNames.names
 
 
 def _names(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
