@@ -3,8 +3,9 @@
     python benchmarks/device/measure.py --out rows.csv
 
 Training steps are written in the columns of measured runs, which `groundplan validate` and `groundplan calibrate`
-read; kernels are written beside them, to rows-kernels.csv, and for a processor a row of one's own catalog. Needs PyTorch 2.5 or later and nothing else, so that the
-folder can be copied to a machine that has an accelerator. Cases that fail are named, counted and skipped.
+read; kernels are written beside them, to rows-kernels.csv, and for a processor a row of one's own catalog. Needs
+PyTorch 2.5 or later and nothing else, so that the folder can be copied to a machine that has an accelerator. Cases
+that fail are named, counted and skipped.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from cases import KINDS, Case, Step, cases
-from catalog import catalog_path, catalog_text
 from machine import INSTALL, Machine, Unavailable
 from rows import KERNEL_COLUMNS, STEP_COLUMNS, kernel_row, kernels_path, step_row, table, write_rows
 from worker import Measurement, Skipped, Worker
+
+from catalog import catalog_path, catalog_text
 
 BUDGET_S = {"kernel": 0.5, "step": 5.0}
 QUICK_BUDGET_S = {"kernel": 0.1, "step": 0.6}

@@ -122,6 +122,7 @@ class Precision(Row):
     attention: str  # dtype key attention runs at
     quantize_passes: float  # memory passes over activations per GEMM operand for scaling and casting
     loss_scaling: bool
+    cast_bytes: float = 0.0  # moved to cast one parameter for one micro-batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +181,9 @@ class Architecture(Row):
     flash2_share: float = 1.0  # rate of FlashAttention-2 over that of kernels made for the architecture
     matmul_share_8bit: float | None = None  # as matmul_share, for 8-bit operands; None = the same
     matmul_share_4bit: float | None = None  # for 4-bit operands; None = as 8-bit
+    attention_rate: str = ""  # key of the rate attention runs at whatever the precision; "" = the precision's
+    host_computes: bool = False  # a processor: launching and computing take turns
+    tile: float = 128.0  # side of the tiles its kernels work on
     flops_per_joule: float | None = None  # bf16 matmuls at the power limit; None = the limit does not bind
 
 

@@ -150,9 +150,10 @@ def _row(kind: str, identity: str, node: yaml.Node, path: Path) -> UserRow:
         raise InputError(f"{where} says nothing", "give its attributes, or like: another row")
     if "source" not in about and any(not figure.source for figure in figures.values()):
         raise InputError(f"{where} has no source", 'add source: "where the numbers are from"')
-    if "name" not in figures and "name" in schema()[kind]:
+    same = about.get("like") == identity  # some numbers of a built-in row replaced: it keeps its names
+    if not same and "name" not in figures and "name" in schema()[kind]:
         figures["name"] = Figure(identity, "", Evidence.PUBLISHED, about.get("source", ""))
-    if "like" in about:  # the aliases of the row it builds on go on meaning that row
+    if "like" in about and not same:  # the aliases of the row it builds on go on meaning that row
         figures.setdefault("aliases", Figure(None, "", Evidence.UNKNOWN, about.get("source", "")))
     return UserRow(_place(path, node), label, about.get("like"), figures)
 

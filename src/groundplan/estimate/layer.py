@@ -33,6 +33,10 @@ UNFUSED_SCORE_PASSES = 6.0
 """Passes over the s x s scores, forward, of scale, mask, softmax and dropout in stacks without flash attention."""
 OPERAND_BYTES = {"fp8": 1.0, "int8": 1.0, "fp4": 0.5}
 """Width of the elements a matmul reads where it is narrower than the activations [bytes]."""
+NF4_EXPANSION_BYTES = 2.5
+"""Read and written for one 4-bit weight that is expanded to 16 bits [bytes]."""
+ELEMENTWISE_RUNS = 3.0
+"""Times the element-wise work of a forward pass is counted in a step: once forward, twice backward."""
 BACKWARD_LAUNCHES = 2.0
 """Kernels launched backward over forward: two matmuls for each one."""
 
@@ -79,8 +83,7 @@ def layer_time(
         weight_gradient = np.zeros_like(weight_gradient)
     attention_forward, attention_backward = _attention_times(model, job, setting, rates, layout)
     elementwise = _elementwise_time(model, setting, rates, layout, tokens, expert)
-    if job.method is Method.QLORA:
-        elementwise = elementwise + _dequantize_time(model, rates, layout)
+    elementwise = elementwise + _weight_cast_time(model, job, setting, rates, layout)
     stack = setting.stack
     forward_device = forward + attention_forward + elementwise
     backward_device = input_gradient + weight_gradient + attention_backward + 2.0 * elementwise
@@ -92,17 +95,22 @@ def layer_time(
         attention_forward,
         attention_backward,
         elementwise,
-        launch_bound_s(forward_device, launches, stack.launch_s) - forward_device,
-        launch_bound_s(backward_device, BACKWARD_LAUNCHES * launches, stack.launch_s) - backward_device,
+        _launch_s(forward_device, launches, stack.launch_s, rates),
+        _launch_s(backward_device, BACKWARD_LAUNCHES * launches, stack.launch_s, rates),
     )
+
+
+def _launch_s(device_s: Floats, launches: Floats, launch_s: float, rates: Rates) -> Floats:
+    """Seconds of launching that show: what kernels do not cover, or all of it where the host computes itself."""
+    waiting = launch_bound_s(device_s, launches, launch_s) - device_s
+    return np.where(rates.host_computes, launches * launch_s, waiting)
 
 
 def _launches(model: TransformerModel, setting: Setting, layout: Layout, expert: bool) -> Floats:
     """Kernels launched for one layer, forward: each local expert brings its own, and narrow operands their casts."""
-    stack = setting.stack
+    stack, casts = setting.stack, 1.0 + setting.precision.quantize_passes
     if not expert or model.experts is None:
         return stack.launches_per_layer
-    casts = 1.0 + setting.precision.quantize_passes
     local = model.experts.count / np.asarray(layout.ep)
     return stack.launches_per_layer + stack.launches_per_moe_layer + casts * stack.launches_per_expert * local
 
@@ -121,7 +129,7 @@ def product_times(
     """As `matmul_times`, at a rate and with operands of a width of its own: the output head stays in 16 bits."""
     inputs = matmul.inputs / tp if matmul.split == "row" else matmul.inputs
     outputs = matmul.outputs / tp if matmul.split == "column" else matmul.outputs
-    common = (rate_flops_per_s, rates.memory_bytes_per_s, width, rates.compute_units, count)
+    common = (rate_flops_per_s, rates.memory_bytes_per_s, width, rates.compute_units, count, rates.tile)
     return (
         gemm_s(tokens, outputs, inputs, *common),
         gemm_s(tokens, inputs, outputs, *common),
@@ -162,8 +170,8 @@ def _attention_times(
     per_device = layout.micro_batch / (layout.tp * layout.cp)
     flops = attention_flops(pairs, block.heads, block.head_dim, block.value_head_dim) * per_device
     if setting.flash_attention:
-        forward = flash_efficiency(pairs / job.sequence, block.head_dim, rates.flash_forward_share)
-        backward = flash_efficiency(pairs / job.sequence, block.head_dim, rates.flash_backward_share)
+        forward = flash_efficiency(pairs / job.sequence, block.head_dim, rates.flash_forward_share, rates.tile)
+        backward = flash_efficiency(pairs / job.sequence, block.head_dim, rates.flash_backward_share, rates.tile)
         return (
             flash_attention_s(flops, rates.attention_flops_per_s, forward),
             flash_attention_s(flops * FLASH_BACKWARD_FLOPS, rates.attention_flops_per_s, backward),
@@ -202,7 +210,13 @@ def _elementwise_time(
     return elementwise_s(residual + activation + permute + quantize, rates.memory_bytes_per_s, fixed)
 
 
-def _dequantize_time(model: TransformerModel, rates: Rates, layout: Layout) -> Floats:
-    """Seconds to expand one layer's 4-bit weights to 16 bits: read 0.5, write 2 bytes per parameter."""
+def _weight_cast_time(
+    model: TransformerModel, job: TrainingJob, setting: Setting, rates: Rates, layout: Layout
+) -> Floats:
+    """Seconds of one of a layer's three element-wise runs in which weights are turned into the width of the matmuls.
+
+    4-bit weights are expanded to 16 bits: half a byte read, two written. Autocast turns fp32 weights and gradients.
+    """
+    moved = NF4_EXPANSION_BYTES if job.method is Method.QLORA else setting.precision.cast_bytes / ELEMENTWISE_RUNS
     per_layer = (model.parameters - model.embedding_parameters) / model.layers
-    return 2.5 * per_layer / layout.tp / rates.memory_bytes_per_s
+    return moved * per_layer / layout.tp / rates.memory_bytes_per_s

@@ -43,6 +43,8 @@ class Rates:
     attention_flops_per_s: float
     memory_bytes_per_s: float
     compute_units: float
+    host_computes: bool  # a processor: launching and computing take turns
+    tile: float  # side of the tiles its kernels work on [elements]
     intra_bytes_per_s: float
     inter_bytes_per_s: float
     intra_latency_s: float
@@ -117,16 +119,19 @@ def resolve_rates(setting: Setting, known: Iterable[Accelerator]) -> Rates:
     kernels *= setting.stack.attention_factor
     power = _power_factor(accelerator, architecture, best)
     reached = best * power * setting.stack.matmul_factor
-    # Attention in a width the part has no rate for runs in the next narrower one its matmuls have: fp16 for bf16.
-    attention_peak = _peak(accelerator, precision.attention) or _peak(accelerator, "fp16") or peak
+    # What a part has no rate for runs in the next narrower width its matmuls have: fp16 for bf16.
+    head_peak = _peak(accelerator, precision.attention) or _peak(accelerator, "fp16") or peak
+    attention_peak = _peak(accelerator, architecture.attention_rate) or head_peak
     intra, inter, domain = _links(setting.cluster)
     return Rates(
         peak_flops_per_s=peak,
         gemm_flops_per_s=peak * reached * _matmul_share(architecture, precision.gemm),
-        head_flops_per_s=attention_peak * reached * architecture.matmul_share,
+        head_flops_per_s=head_peak * reached * architecture.matmul_share,
         attention_flops_per_s=attention_peak * best,
         memory_bytes_per_s=memory_bytes_per_s,
         compute_units=float(accelerator.compute_units) if accelerator.compute_units else math.nan,
+        host_computes=architecture.host_computes,
+        tile=architecture.tile,
         intra_bytes_per_s=intra,
         inter_bytes_per_s=inter,
         intra_latency_s=SCALEUP_LATENCY_S,

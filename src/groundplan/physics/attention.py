@@ -12,15 +12,17 @@ import numpy as np
 
 from groundplan.physics.arrays import Floats
 
-HALF_SPEED_KEYS = 256.0
-"""Keys a query meets on average at which flash attention reaches half of its rate at many; derived from
+TILE = 128.0
+"""Side of the tiles flash attention works on, on a GPU."""
+HALF_SPEED_KEYS = 2.0
+"""Keys a query meets on average, in tiles, at which flash attention reaches half of its rate at many; derived from
 FlashAttention-3 on an H100 without mask, 430 TFLOP/s at 512 tokens and 621 at 16,384 (github.com/pytorch/benchmark,
 pull 2391)."""
-FULL_SPEED_HEAD = 128.0
-"""Head dimension at which the matmuls of flash attention fill the tensor cores."""
-HALF_SPEED_HEAD = 64.0
-"""Half-way head dimension of that ramp: heads of 64 reach three quarters of the rate of 128; derived, between 0.66 on a
-B200 (github.com/Dao-AILab/flash-attention, pull 2605) and what earlier parts show."""
+FULL_SPEED_HEAD = 1.0
+"""Head dimension, in tiles, at which the matmuls of flash attention fill the tensor cores."""
+HALF_SPEED_HEAD = 0.5
+"""Half-way head dimension of that ramp, in tiles: heads of 64 reach three quarters of the rate of 128; derived, between
+0.66 on a B200 (github.com/Dao-AILab/flash-attention, pull 2605) and what earlier parts show."""
 
 
 def attended_pairs(sequence: Floats, causal: Floats, window: Floats) -> Floats:
@@ -58,7 +60,7 @@ def attention_flops(pairs: Floats, heads: Floats, qk_dim: Floats, value_dim: Flo
     return 2.0 * pairs * heads * (qk_dim + value_dim)
 
 
-def flash_efficiency(keys: Floats, head_dim: Floats, saturated: Floats) -> Floats:
+def flash_efficiency(keys: Floats, head_dim: Floats, saturated: Floats, tile: Floats = TILE) -> Floats:
     """Share of the sustained matmul rate that flash attention reaches.
 
     Parameters
@@ -68,17 +70,19 @@ def flash_efficiency(keys: Floats, head_dim: Floats, saturated: Floats) -> Float
     saturated : float or array
         The share at many keys and heads of 128 or more, of the direction meant: A100 about 0.7 forward and 0.55
         backward, H100 with FlashAttention-3 0.6 to 0.75 forward.
+    tile : float or array
+        Side of the tiles T [elements]: 128 on a GPU, less on a processor.
 
     Notes
     -----
-    ``saturated x k / (k + k_half) x min(d, 128) / (min(d, 128) + d_half) x (128 + d_half) / 128``.
+    ``saturated x k / (k + 2 T) x d' / (d' + T / 2) x 3 / 2`` with ``d' = min(d, T)``.
 
     >>> round(float(flash_efficiency(16384, 128, 0.7)), 2), round(float(flash_efficiency(512, 64, 0.7)), 2)
     (0.69, 0.35)
     """
-    width = np.minimum(head_dim, FULL_SPEED_HEAD)
-    head = width / (width + HALF_SPEED_HEAD) * ((FULL_SPEED_HEAD + HALF_SPEED_HEAD) / FULL_SPEED_HEAD)
-    return saturated * head * (keys / (keys + HALF_SPEED_KEYS))
+    width = np.minimum(head_dim, FULL_SPEED_HEAD * tile)
+    head = width / (width + HALF_SPEED_HEAD * tile) * ((FULL_SPEED_HEAD + HALF_SPEED_HEAD) / FULL_SPEED_HEAD)
+    return saturated * head * (keys / (keys + HALF_SPEED_KEYS * tile))
 
 
 def flash_attention_s(flops: Floats, rate_flops_per_s: Floats, efficiency: Floats) -> Floats:

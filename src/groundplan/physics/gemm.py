@@ -16,9 +16,9 @@ import numpy as np
 from groundplan.physics.arrays import Floats
 
 TILE = 128.0
-"""Rows and columns of the output tile of the libraries' kernels for large matrices (cuBLAS, CUTLASS)."""
-SMALLEST_TILE = 16.0
-"""Rows or columns of the smallest tile, for thin products: those of one tensor-core instruction (mma.m16n8k16)."""
+"""Rows and columns of the output tile of GPU libraries' kernels for large matrices (cuBLAS, CUTLASS)."""
+SMALLEST_TILE = 1.0 / 8.0
+"""Smallest tile, for thin products, as a share of the large one: 16 rows of one tensor-core instruction to 128."""
 LOST_TILE = 0.5
 """Tiles lost at each edge of the product: the last one is half full on average."""
 LOST_WAVE = 0.5
@@ -27,8 +27,9 @@ SPLIT_WAVE = 0.05
 """Part of a wave that even the smallest product fills, as libraries then split the depth (assumed)."""
 WIDE_BYTES = 2.0
 """Width of the elements that tile and prologue are stated for [bytes]."""
-PROLOGUE_DEPTH = 192.0
-"""Depth k at which filling and draining the multiply pipeline costs as much as the multiplication (derived)."""
+PROLOGUE_TILES = 1.5
+"""Depth k, in tiles, at which filling and draining the multiply pipeline costs as much as the multiplication
+(derived)."""
 
 
 def gemm_flops(m: Floats, n: Floats, k: Floats) -> Floats:
@@ -41,7 +42,13 @@ def gemm_flops(m: Floats, n: Floats, k: Floats) -> Floats:
 
 
 def gemm_efficiency(
-    m: Floats, n: Floats, k: Floats, compute_units: Floats, count: Floats = 1.0, operand_bytes: Floats = 2.0
+    m: Floats,
+    n: Floats,
+    k: Floats,
+    compute_units: Floats,
+    count: Floats = 1.0,
+    operand_bytes: Floats = 2.0,
+    tile: Floats = TILE,
 ) -> Floats:
     """Share of the sustained rate that a product of this shape reaches, between 0 and 1.
 
@@ -56,25 +63,26 @@ def gemm_efficiency(
     operand_bytes : float or array
         Width of an element [bytes]. Narrow ones are multiplied faster: a tile must be larger to feed the same unit,
         and what a loop costs to fill is more of its depth.
+    tile : float or array
+        Side of the output tile T [elements]: 128 for GPUs, that of the systolic array of a TPU, 16 for a processor.
 
     Notes
     -----
     Three factors, each rising monotonically to 1:
 
     - tiles: an edge tile is half used on average, ``m / (m + T(m) / 2)`` and the same for n, where the tile grows with
-      the side it cuts from 16 to 128: ``T(m) = 16 + 112 m / (m + 128)``;
-    - waves: ``w / (w + 1/2)`` with ``w = count (m / 128 + 1/2) (n / 128 + 1/2) (bytes / 2) / units + 0.05``;
-    - depth: ``k / (k + k_0 (2 / bytes))`` for the prologue of the k-loop.
+      the side it cuts from T/8 to T: ``T(m) = T (1/8 + 7/8 m / (m + T))``;
+    - waves: ``w / (w + 1/2)`` with ``w = count (m / T + 1/2) (n / T + 1/2) (bytes / 2) / units + 0.05``;
+    - depth: ``k / (k + 1.5 T (2 / bytes))`` for the prologue of the k-loop.
 
     >>> round(float(gemm_efficiency(8192, 8192, 8192, 108)), 2), round(float(gemm_efficiency(512, 512, 512, 108)), 2)
     (0.95, 0.19)
     """
     # Unknown units are infinitely many waves: no loss.
     share = np.where(np.isnan(compute_units), np.inf, count * (operand_bytes / WIDE_BYTES) / compute_units)
-    waves = (m / TILE + LOST_TILE) * (n / TILE + LOST_TILE) * share + SPLIT_WAVE
-    return 1.0 / (
-        _edge(m) * _edge(n) * (1.0 + LOST_WAVE / waves) * (1.0 + PROLOGUE_DEPTH * (WIDE_BYTES / operand_bytes) / k)
-    )
+    waves = (m / tile + LOST_TILE) * (n / tile + LOST_TILE) * share + SPLIT_WAVE
+    prologue = PROLOGUE_TILES * tile * (WIDE_BYTES / operand_bytes)
+    return 1.0 / (_edge(m, tile) * _edge(n, tile) * (1.0 + LOST_WAVE / waves) * (1.0 + prologue / k))
 
 
 def gemm_s(
@@ -86,6 +94,7 @@ def gemm_s(
     operand_bytes: Floats,
     compute_units: Floats,
     count: Floats = 1.0,
+    tile: Floats = TILE,
 ) -> Floats:
     """Seconds of `count` equal products launched together.
 
@@ -99,7 +108,7 @@ def gemm_s(
         Device memory bandwidth [bytes/s].
     operand_bytes : float or array
         Width of an element [bytes].
-    compute_units, count : float or array
+    compute_units, count, tile : float or array
         As in `gemm_efficiency`.
 
     Notes
@@ -110,11 +119,12 @@ def gemm_s(
     >>> round(gemm_flops(8192, 8192, 8192) / float(gemm_s(8192, 8192, 8192, 271e12, 2e12, 2, 108)) / 1e12)
     257
     """
-    compute = gemm_flops(m, n, k) / (rate_flops_per_s * gemm_efficiency(m, n, k, compute_units, count, operand_bytes))
+    efficiency = gemm_efficiency(m, n, k, compute_units, count, operand_bytes, tile)
+    compute = gemm_flops(m, n, k) / (rate_flops_per_s * efficiency)
     memory = ((m + n) * k + m * n) * (operand_bytes / memory_bytes_per_s)
     return count * np.maximum(compute, memory)
 
 
-def _edge(side: Floats) -> Floats:
+def _edge(side: Floats, tile: Floats) -> Floats:
     """Cost of partly filled tiles along one side, as a factor of at least 1: ``1 + T(side) / (2 side)``."""
-    return 1.0 + LOST_TILE * SMALLEST_TILE / side + LOST_TILE * (TILE - SMALLEST_TILE) / (side + TILE)
+    return 1.0 + LOST_TILE * tile * (SMALLEST_TILE / side + (1.0 - SMALLEST_TILE) / (side + tile))

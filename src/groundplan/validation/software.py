@@ -34,6 +34,8 @@ def run_software(run: MeasuredRun, accelerator: Accelerator, catalog: Catalog) -
     if named:
         stack = replace(stack, flash_generation=float(named[1]))
     precision = _precision(run.text("precision"), catalog)
+    if precision.id == "bf16" and "autocast" in f"{notes} {run.text('precision').lower()}":
+        precision = catalog.precisions["bf16-autocast"]
     if precision.id == "bf16" and "litgpt" in framework.lower():
         precision = catalog.precisions["bf16-true"]  # its recipes keep no master copy
     return stack, precision
