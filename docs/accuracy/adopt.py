@@ -3,8 +3,8 @@
     groundplan calibrate --data more-runs.csv --format json --out calibration.json
     python docs/accuracy/adopt.py calibration.json
 
-Each fitted value replaces the one in `architectures.csv` or `stacks.csv`, with the sources it was fitted to; parts of
-a family without runs of their own take the value of their kin; `intervals.csv` is written anew, and so is
+Each fitted value replaces the one in `architectures.csv` or `stacks.csv`, with the sources it was fitted to; rows
+that share a constant take it too; `intervals.csv` is written anew, and so is
 `memory_intervals.csv`, from the published peaks.
 """
 
@@ -25,8 +25,8 @@ from groundplan.validation.peaks import predict_peaks
 from groundplan.validation.reading import measured_peak_bytes
 
 DATA = Path(__file__).parents[2] / "src" / "groundplan" / "catalog" / "data"
-KIN = {"tpu-v4": "tpu-v5p", "tpu-v6e": "tpu-v5p", "tpu-v7x": "tpu-v5p"}
-"""Architectures without published runs -> the one whose fitted shares they take."""
+Figures = dict[tuple[str, str], dict[str, Any]]
+SEEN = "all, seen"
 MEMORY_SOURCE = "split-conformal, from measured over predicted peaks of published runs; no constant is fitted to them"
 INTERVAL_SOURCE = (
     "split-conformal, from measured over predicted step times of published runs, each predicted by constants fitted "
@@ -37,25 +37,26 @@ INTERVAL_SOURCE = (
 def adopt(calibration: dict[str, Any]) -> None:
     """Rewrite the three tables."""
     for table in ("architectures", "stacks"):
-        fitted = {(one["row"], one["attribute"]): one for one in calibration["constants"] if one["table"] == table}
-        _rewrite(DATA / f"{table}.csv", fitted)
+        seen = [one for one in calibration["constants"] if one["table"] == table and one["rows"]]
+        fitted = {(one["row"], one["attribute"]): one for one in seen}
+        shared = {(row, one["attribute"]): one for one in seen for row in one["shared"]}
+        _rewrite(DATA / f"{table}.csv", fitted, shared)
     _write_intervals(calibration["intervals"])
+    _write_held_out(calibration)
 
 
-def _rewrite(path: Path, fitted: dict[tuple[str, str], dict[str, Any]]) -> None:
+def _rewrite(path: Path, fitted: Figures, shared: Figures) -> None:
     with path.open(encoding="utf-8", newline="") as file:
         header, *lines = list(csv.reader(file))
     missing = set(fitted)
     for line in lines:
         row, attribute = line[0], line[1]
         found = fitted.get((row, attribute))
-        kin = fitted.get((KIN.get(row, ""), attribute))
-        if found and found["rows"]:
+        kin = shared.get((row, attribute))
+        if found:
             line[2:7] = [*_figure(found), "derived", _source(found), ""]
-        elif found:
-            line[2:7] = [*_figure(found), "assumed", f"expected: {found['reason']}", "no published run depends on it"]
         elif kin:
-            line[2:7] = [*_figure(kin), "assumed", f"as {KIN[row]}: no published runs of its own", ""]
+            line[2:7] = [*_figure(kin), "assumed", f"shared with {kin['row']}", ""]
         missing.discard((row, attribute))
     if missing:
         raise SystemExit(f"{path.name} has no line for {sorted(missing)}: add one, then adopt again")
@@ -77,10 +78,21 @@ def _source(one: dict[str, Any]) -> str:
 def _write_intervals(intervals: list[dict[str, Any]]) -> None:
     with (DATA / "intervals.csv").open("w", encoding="utf-8", newline="") as file:
         out = csv.writer(file, lineterminator="\n")
-        out.writerow(["stack", "architecture", "experts", "low", "high", "rows", "evidence", "source"])
+        out.writerow(["stack", "architecture", "experts", "nodes", "low", "high", "rows", "evidence", "source"])
         for one in intervals:
-            own = [one["stack"], one["architecture"], one["experts"]]
+            own = [one["stack"], one["architecture"], one["experts"], one["nodes"]]
             out.writerow([*own, *_outward(one["low"], one["high"]), one["rows"], "derived", INTERVAL_SOURCE])
+
+
+def _write_held_out(calibration: dict[str, Any]) -> None:
+    """Errors on runs not seen, by set and in all, and on all runs seen: what a test holds the laws of today against."""
+    held_out, seen = calibration["held_out"], calibration["after"]
+    rows = [*calibration["sets"], {**held_out, "name": "all"}, {**seen, "name": SEEN}]
+    with (Path(__file__).with_name("held_out.csv")).open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow(["name", "rows", "median_ape", "p90_ape", "bias"])
+        for one in rows:
+            out.writerow([one["name"], one["rows"], *(f"{one[key]:.2f}" for key in ("median_ape", "p90_ape", "bias"))])
 
 
 def _outward(low: float, high: float) -> tuple[str, str]:

@@ -154,5 +154,5 @@ def _regime(design: DesignResult, brief: Brief, catalog: Catalog) -> tuple[Assum
     stack = Assumption(
         "stack", design.layout.stack, "", "assumed", "default of the accelerator; name another with train.stack"
     )
-    interval = step_interval(brief.job.model, design.layout.stack, architecture.id).assumption()
+    interval = step_interval(brief.job.model, design.layout.stack, architecture.id, design.nodes).assumption()
     return (interval, reached) if brief.job.stack else (interval, reached, stack)

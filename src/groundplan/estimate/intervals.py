@@ -34,23 +34,29 @@ class Interval:
         )
 
 
-def step_interval(model: Model, stack: str, architecture: str) -> Interval:
-    """Return the interval of a regime; where nothing was measured, the wider one of all regimes together.
+def step_interval(model: Model, stack: str, architecture: str, nodes: int) -> Interval:
+    """Return the interval of a regime: a stack on an architecture, dense or with experts, on one node or many.
 
-    The published runs are of transformers: other models always take the wider one.
+    Where nothing was measured, the wider one of all regimes together. The published runs are of transformers: other
+    models always take that.
     """
     regimes = _regimes()
     if not isinstance(model, TransformerModel):
-        return regimes["", "", "no"]
+        return regimes["", "", "no", ""]
     sparse = "no" if model.experts is None else "yes"
-    return regimes.get((stack, architecture, sparse)) or regimes["", "", sparse]
+    return regimes.get((stack, architecture, sparse, scale_of(nodes))) or regimes["", "", sparse, ""]
+
+
+def scale_of(nodes: int) -> str:
+    """Return the scale of a run, as intervals of step times tell them apart."""
+    return "one" if nodes == 1 else "many"
 
 
 @cache
-def _regimes() -> Mapping[tuple[str, str, str], Interval]:
+def _regimes() -> Mapping[tuple[str, str, str, str], Interval]:
     with (DATA / "intervals.csv").open(encoding="utf-8", newline="") as file:
         return {
-            (line["stack"], line["architecture"], line["experts"]): Interval(
+            (line["stack"], line["architecture"], line["experts"], line["nodes"]): Interval(
                 float(line["low"]), float(line["high"]), int(line["rows"]), line["source"]
             )
             for line in csv.DictReader(file)

@@ -91,7 +91,9 @@ def assess(sized: Sized, around: Circumstances) -> DesignResult:
 
 def regime_interval(sized: Sized) -> Interval:
     """Return the interval of the design's stack, architecture and kind of model."""
-    return step_interval(sized.job.model, sized.setting.stack.id, sized.setting.architecture.id)
+    return step_interval(
+        sized.job.model, sized.setting.stack.id, sized.setting.architecture.id, sized.setting.cluster.nodes
+    )
 
 
 def memory_need(sized: Sized) -> MemoryNeed:

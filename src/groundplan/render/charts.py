@@ -129,7 +129,8 @@ def _months(altair: Any, chart: Chart) -> Any:
 
 def _agreement(altair: Any, chart: Chart) -> Any:
     """Points on two logarithmic axes, and the line on which prediction and measurement are equal."""
-    scale, unit = _scaled(max(float(point["measured"]) for point in chart.points), chart.unit)
+    largest = max(float(point["measured"]) for point in chart.points)
+    scale, unit = (1.0, "s") if chart.unit == "s" else _scaled(largest, chart.unit)
     points = [
         {**point, "measured": float(point["measured"]) / scale, "predicted": float(point["predicted"]) / scale}
         for point in chart.points
@@ -144,6 +145,16 @@ def _agreement(altair: Any, chart: Chart) -> Any:
     return (line.mark_line(color=FAINT).encode(x=x, y=y) + dots.encode(x=x, y=y, color=colour)).properties(
         width=WIDTH, height=WIDTH * 3 // 4
     )
+
+
+def _errors(altair: Any, chart: Chart) -> Any:
+    """Bars to the 90th percentile of the error, with a darker one to the median inside."""
+    base = altair.Chart(altair.Data(values=[dict(point) for point in chart.points]))
+    y = altair.Y("set:N", title=None, sort=None, axis=altair.Axis(grid=False, labelLimit=400))
+    x = altair.X("p90:Q", title="absolute error (%): median dark, nine in ten light")
+    wide = base.mark_bar(color=BLUE, opacity=0.35).encode(x=x, y=y)
+    dark = base.mark_bar(color=BLUE, size=10).encode(x=altair.X("median:Q"), y=y)
+    return (wide + dark).properties(width=WIDTH, height={"step": BAR_STEP})
 
 
 def _scaled(largest: float, unit: str) -> tuple[float, str]:
@@ -167,4 +178,5 @@ DRAWN: Mapping[ChartKind, Callable[[Any, Chart], Any]] = {
     ChartKind.FRONT: _front,
     ChartKind.MONTHS: _months,
     ChartKind.AGREEMENT: _agreement,
+    ChartKind.ERRORS: _errors,
 }

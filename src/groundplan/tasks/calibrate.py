@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,6 +34,7 @@ class FittedConstant(Result):
     name: str
     table: str
     row: str
+    shared: tuple[str, ...]  # rows that take the same value
     attribute: str
     expected: float
     catalog: float
@@ -133,12 +134,11 @@ def catalog_rows(calibration: Calibration) -> str:
     """Return the fitted constants as rows of a user's catalog (YAML), which `--rows` writes."""
     import yaml
 
-    rows: dict[str, dict[str, Mapping[str, object]]] = {}
+    rows: dict[str, dict[str, dict[str, object]]] = {}
     for one in calibration.constants:
-        if one.rows:
-            own = rows.setdefault(one.table, {}).setdefault(one.row, {"like": one.row})
-            figure = {"value": float(f"{one.fitted:.6g}"), "evidence": "derived", "source": _source(one)}
-            rows[one.table][one.row] = {**own, one.attribute: figure}
+        figure = {"value": float(f"{one.fitted:.6g}"), "evidence": "derived", "source": _source(one)}
+        for row in (one.row, *one.shared) if one.rows else ():
+            rows.setdefault(one.table, {}).setdefault(row, {"like": row})[one.attribute] = figure
     return "# groundplan calibrate\n" + yaml.safe_dump(rows, sort_keys=True, allow_unicode=True, width=120)
 
 
@@ -153,6 +153,7 @@ def _fitted(one: Constant, value: float, evidence: Evidence, catalog: Catalog) -
         one.name,
         one.table,
         one.row,
+        one.shared,
         one.attribute,
         one.prior,
         one.value(catalog),

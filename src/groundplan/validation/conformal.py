@@ -1,7 +1,8 @@
 """Split-conformal intervals: factors on a prediction that hold four in five of the rows the fit has not seen.
 
-A regime is a stack on an architecture, dense or with experts. One with too few rows takes those of its stack anywhere,
-then those of its architecture under any stack; what is left takes all rows, with wider quantiles, and says so.
+A regime is a stack on an architecture, dense or with experts, on one node or many. One with too few rows takes those of
+both scales, then those of its stack anywhere, then those of its architecture under any stack; what is left takes all
+rows, with wider quantiles, and says so.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from groundplan.estimate.intervals import devices_of
+from groundplan.estimate.intervals import devices_of, scale_of
 from groundplan.evidence import Result
 from groundplan.validation.predict import Array
 from groundplan.validation.reading import Case
@@ -34,6 +36,7 @@ class RegimeInterval(Result):
     stack: str
     architecture: str
     experts: str  # yes | no
+    nodes: str  # one | many
     low: float
     high: float
     rows: int
@@ -56,28 +59,44 @@ def conformal_factors(ratios: Array, coverage: float) -> tuple[float, float]:
 
 
 def regime_intervals(cases: Sequence[Case], predicted: Array) -> list[RegimeInterval]:
-    """Return the interval of every regime, and those of regimes without rows."""
+    """Return the interval of every regime with rows, at both scales, and that of regimes without rows."""
     ratios = np.asarray([case.measured for case in cases]) / predicted
-    keys = [(case.setting.stack.id, case.setting.architecture.id, "yes" if case.sparse else "no") for case in cases]
-    regimes = sorted(set(keys))
+    keys = [_regime(case) for case in cases]
     found: list[RegimeInterval] = []
-    for stack, architecture, experts in regimes:
-        own = [key == (stack, architecture, experts) for key in keys]
-        wider = (
-            own,
-            [key[0] == stack and key[2] == experts for key in keys],
-            [key[1] == architecture and key[2] == experts for key in keys],
-        )
-        used = next((rows for rows in wider if sum(rows) >= FEWEST_ROWS), None)
-        if used is not None:
-            low, high = conformal_factors(ratios[np.asarray(used)], COVERAGE)
-            found.append(RegimeInterval(stack, architecture, experts, low, high, sum(own)))
+    for stack, architecture, experts in sorted({key[:3] for key in keys}):
+        for nodes in ("many", "one"):
+            regime = (stack, architecture, experts, nodes)
+            rows = _rows_of(regime, keys)
+            if rows is not None:
+                own = sum(key == regime for key in keys)
+                found.append(RegimeInterval(*regime, *conformal_factors(ratios[rows], COVERAGE), own))
     for experts in ("no", "yes"):
         some = np.asarray([key[2] == experts for key in keys])
         if some.any():
             low, high = conformal_factors(ratios[some], UNSEEN_COVERAGE)
-            found.append(RegimeInterval("", "", experts, low, high, 0))
+            found.append(RegimeInterval("", "", experts, "", low, high, 0))
     return found
+
+
+Regime = tuple[str, str, str, str]
+
+
+def _regime(case: Case) -> Regime:
+    setting = case.setting
+    experts = "yes" if case.sparse else "no"
+    return setting.stack.id, setting.architecture.id, experts, scale_of(setting.cluster.nodes)
+
+
+def _rows_of(regime: Regime, keys: Sequence[Regime]) -> NDArray[np.bool_] | None:
+    """Return the rows that speak for a regime: its own, else the nearest kin's with rows enough; None without any."""
+    stack, architecture, experts, _ = regime
+    kin = (
+        [key == regime for key in keys],
+        [key[:3] == regime[:3] for key in keys],
+        [key[0] == stack and key[2] == experts for key in keys],
+        [key[1] == architecture and key[2] == experts for key in keys],
+    )
+    return next((np.asarray(rows) for rows in kin if sum(rows) >= FEWEST_ROWS), None)
 
 
 @dataclass(frozen=True, slots=True)

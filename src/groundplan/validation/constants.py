@@ -17,7 +17,7 @@ TABLE = Path(__file__).with_name("constants.csv")
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """One fitted attribute of one row of a catalog table.
+    """One fitted attribute of one row of a catalog table, and of the rows that share it.
 
     `prior` and `spread` are what is expected of it before any run is seen, and how firmly; `low` and `high` what is
     possible at all. `of` is the kind of runs it is fitted on: dense, then moe.
@@ -25,6 +25,7 @@ class Constant:
 
     table: str
     row: str
+    shared: tuple[str, ...]
     attribute: str
     prior: float
     spread: float
@@ -40,7 +41,8 @@ class Constant:
 
     def touches(self, setting: Setting) -> bool:
         """Whether predictions in this setting depend on it."""
-        return self.row in (setting.stack.id, setting.architecture.id)
+        rows = (self.row, *self.shared)
+        return setting.stack.id in rows or setting.architecture.id in rows
 
     def value(self, catalog: Catalog) -> float:
         """Return its value in the catalog; the prior where the catalog has none."""
@@ -60,6 +62,7 @@ def fitted_constants() -> tuple[Constant, ...]:
             Constant(
                 line["table"],
                 line["row"],
+                tuple(filter(None, line["shared"].split("|"))),
                 line["attribute"],
                 float(line["prior"]),
                 float(line["spread"]),
@@ -76,7 +79,8 @@ def with_constants(values: Values) -> Callable[[Setting], Setting]:
     """Return a function that puts the values into the stack and the architecture of a setting."""
     by_row: dict[str, dict[str, Any]] = {}
     for constant, value in values.items():
-        by_row.setdefault(constant.row, {})[constant.attribute] = value
+        for row in (constant.row, *constant.shared):
+            by_row.setdefault(row, {})[constant.attribute] = value
 
     def changed(setting: Setting) -> Setting:
         stack, architecture = by_row.get(setting.stack.id), by_row.get(setting.architecture.id)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from groundplan.catalog.catalog import Catalog
-from groundplan.estimate.intervals import step_interval
+from groundplan.estimate.intervals import Interval, step_interval
 from groundplan.evidence import Result
 from groundplan.validation.measured import Unpredictable
 from groundplan.validation.predict import Array, batches
@@ -98,9 +98,14 @@ def predict_steps(cases: Sequence[Case], catalog: Catalog) -> Predicted:
         columns = {name: np.broadcast_to(value, len(batch.index)) for name, value in step.terms.items()}
         for row, place in enumerate(batch.index):
             terms[place] = {name: float(column[row]) for name, column in columns.items()}
-    intervals = [step_interval(case.job.model, case.setting.stack.id, case.setting.architecture.id) for case in cases]
+    intervals = [_interval(case) for case in cases]
     low, high = (np.asarray([getattr(one, end) for one in intervals]) for end in ("low", "high"))
     return Predicted(values, values * low, values * high, tuple(terms))
+
+
+def _interval(case: Case) -> Interval:
+    setting = case.setting
+    return step_interval(case.job.model, setting.stack.id, setting.architecture.id, setting.cluster.nodes)
 
 
 def set_name(case: Case) -> str:

@@ -19,6 +19,8 @@ GRAPHS_SINCE = 26.06
 RELEASE = re.compile(r"\b(2\d\.\d\d)(?:\.\d\d)? NeMo")
 MEGATRON = ("megatron-core", "megatron-bridge", "megatron-lm")
 """Stacks whose sequence parallelism is on and whose optimizer is distributed unless a source says otherwise."""
+PLAIN = ("pytorch-eager", "pytorch-compiled", "huggingface", "fsdp")
+"""Stacks in which autocast really casts: compilers of whole programs fold it away."""
 KERNELS = re.compile(r"(?:FA|FlashAttention-?)([2-4])\b", re.IGNORECASE)
 LITGPT_LORA = Lora(32, "attention")
 """Adapters of LitGPT's published recipes: queries and values, rank 32 (github.com/Lightning-AI/litgpt, config_hub)."""
@@ -34,7 +36,8 @@ def run_software(run: MeasuredRun, accelerator: Accelerator, catalog: Catalog) -
     if named:
         stack = replace(stack, flash_generation=float(named[1]))
     precision = _precision(run.text("precision"), catalog)
-    if precision.id == "bf16" and "autocast" in f"{notes} {run.text('precision').lower()}":
+    casts = stack.id in PLAIN and "autocast" in f"{notes} {run.text('precision').lower()}"
+    if precision.id == "bf16" and casts:
         precision = catalog.precisions["bf16-autocast"]
     if precision.id == "bf16" and "litgpt" in framework.lower():
         precision = catalog.precisions["bf16-true"]  # its recipes keep no master copy

@@ -91,6 +91,7 @@ def _intervals(result: Mapping[str, Any]) -> list[Block]:
             str(one["stack"] or "any"),
             str(one["architecture"] or "any"),
             str(one["experts"]),
+            str(one["nodes"] or "any"),
             f"{one['low']:.2f} to {one['high']:.2f}",
             format_count(one["rows"]),
         )
@@ -100,6 +101,7 @@ def _intervals(result: Mapping[str, Any]) -> list[Block]:
         Column("stack"),
         Column("architecture"),
         Column("experts"),
+        Column("nodes"),
         Column("80 % of the value", right=True),
         Column("rows", right=True),
     )

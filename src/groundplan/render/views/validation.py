@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from groundplan.quantities import format_count, format_percent
@@ -10,14 +10,13 @@ from groundplan.render.document import Block, Chart, ChartKind, Column, Document
 from groundplan.render.phrases import by_key, words
 from groundplan.render.views.parts import BRIEF_ROWS, footer, warnings
 
-LEAST_COVERAGE = 0.65
-
 
 def document(result: Mapping[str, Any]) -> Document:
     """Return the errors by set, the worst rows and the rows without a prediction."""
     body: list[Block] = [
         _sets(result),
-        _chart(result),
+        agreement_chart(result),
+        errors_chart(result["sets"]),
         _worst(result),
         *_unpredictable(result),
         *warnings(result.get("warnings", ())),
@@ -50,12 +49,21 @@ def _set_row(one: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _chart(result: Mapping[str, Any]) -> Chart:
+def errors_chart(sets: Sequence[Mapping[str, Any]]) -> Chart:
+    """Return the errors of the sets as bars."""
+    points = tuple({"set": one["name"], "median": one["median_ape"], "p90": one["p90_ape"]} for one in sets)
+    return Chart(ChartKind.ERRORS, "Error by set", "%", points)
+
+
+def agreement_chart(result: Mapping[str, Any]) -> Chart:
+    """Return predicted against measured values, coloured by stack."""
     points = tuple(
         {"set": row["set"].split(" / ")[0], "measured": row["measured"], "predicted": row["predicted"]}
         for row in result["rows"]
     )
-    return Chart(ChartKind.AGREEMENT, "Predicted against measured", str(result["quantity"]), points)
+    return Chart(
+        ChartKind.AGREEMENT, "Predicted against measured", "s" if result["quantity"] == "step_s" else "bytes", points
+    )
 
 
 def _worst(result: Mapping[str, Any]) -> Table:

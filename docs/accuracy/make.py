@@ -1,0 +1,139 @@
+"""Writes docs/accuracy.md and its pictures from what `groundplan validate` answers today.
+
+    python docs/accuracy/make.py
+
+The errors on runs not seen come from `held_out.csv`, which `adopt.py` writes with the constants: fitting them anew
+takes minutes. A test holds both against the code, so that neither can be older than the predictions.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from groundplan.catalog.catalog import load_catalog
+from groundplan.render.charts import svg
+from groundplan.render.document import Chart
+from groundplan.render.views.validation import agreement_chart, errors_chart
+from groundplan.tasks.validate import validate_memory, validate_training
+
+DOCS = Path(__file__).resolve().parents[1]
+HELD_OUT = Path(__file__).with_name("held_out.csv")
+WORST_SHOWN = 12
+
+
+def pages() -> dict[Path, str]:
+    """Return every file this page is made of, with its text."""
+    catalog = load_catalog([])
+    training, memory = validate_training(catalog).to_dict(), validate_memory(catalog).to_dict()
+    with HELD_OUT.open(encoding="utf-8", newline="") as file:
+        held_out = [one for one in csv.DictReader(file) if one["name"] != "all, seen"]
+    numbers = [{**one, **{key: float(one[key]) for key in ("median_ape", "p90_ape", "bias")}} for one in held_out]
+    charts = {
+        "accuracy-agreement.svg": agreement_chart(training),
+        "accuracy-errors.svg": errors_chart([one for one in numbers if one["name"] != "all"]),
+        "accuracy-memory.svg": agreement_chart(memory),
+    }
+    drawn = {DOCS / "images" / name: picture(chart) for name, chart in charts.items()}
+    return {DOCS / "accuracy.md": _page(training, memory, numbers), **drawn}
+
+
+def picture(chart: Chart) -> str:
+    """Return a chart as an SVG file, marked with a digest of what it shows."""
+    text = svg(chart, "accuracy").replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    text = text.replace("currentColor", "#57606a").replace("xlink:href", "href")
+    return f"<!-- {digest(chart)} -->\n{text}\n"
+
+
+def digest(chart: Chart) -> str:
+    """Return a short digest of a chart's points, to four digits."""
+    points = [
+        {key: f"{value:.4g}" if isinstance(value, float) else value for key, value in sorted(point.items())}
+        for point in chart.points
+    ]
+    return hashlib.sha256(json.dumps(points, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _page(training: Mapping[str, Any], memory: Mapping[str, Any], held_out: Sequence[Mapping[str, Any]]) -> str:
+    seen = next(one for one in held_out if one["name"] == "all")
+    text = (Path(__file__).with_name("page.md")).read_text(encoding="utf-8")
+    parts = {
+        "headline": f"{seen['median_ape']:.1f} % median, nine in ten within {seen['p90_ape']:.0f} %, "
+        f"over {int(seen['rows']):,} runs",
+        "held-out": _held_out_table(held_out),
+        "seen": _set_table(training),
+        "memory": _set_table(memory),
+        "worst": _worst_table(training),
+        "unpredictable": _unpredictable(memory),
+        "constants": _constants(),
+    }
+    for name, part in parts.items():
+        text = text.replace(f"<!-- {name} -->", part)
+    left = re.findall(r"<!-- [a-z-]+ -->", text)
+    if left:
+        raise SystemExit(f"page.md has places nothing fills: {left}")
+    return text
+
+
+def _held_out_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    lines = ["| stack / architecture / model / scale | runs | median | P90 | bias |", "|---|---:|---:|---:|---:|"]
+    for one in sorted(rows, key=lambda one: one["name"] == "all"):
+        lines.append(
+            f"| {one['name']} | {int(one['rows']):,} | {one['median_ape']:.1f} % | {one['p90_ape']:.1f} % "
+            f"| {one['bias']:+.1f} % |"
+        )
+    return "\n".join(lines)
+
+
+def _set_table(result: Mapping[str, Any]) -> str:
+    lines = ["| set | runs | median | P90 | bias | inside the 80 % interval |", "|---|---:|---:|---:|---:|---:|"]
+    for one in (*result["sets"], result["overall"]):
+        lines.append(
+            f"| {one['name']} | {one['rows']:,} | {one['median_ape']:.1f} % | {one['p90_ape']:.1f} % "
+            f"| {one['bias']:+.1f} % | {one['coverage_80']:.0%} |"
+        )
+    return "\n".join(lines)
+
+
+def _worst_table(result: Mapping[str, Any]) -> str:
+    rows = sorted((row for one in result["sets"] for row in one["worst"]), key=lambda row: -abs(row["error"]))
+    lines = ["| run | measured | predicted | error | largest terms |", "|---|---:|---:|---:|---|"]
+    for row in rows[:WORST_SHOWN]:
+        terms = ", ".join(f"{name.replace('_', ' ')} {share:.0%}" for name, share in row["terms"].items())
+        lines.append(
+            f"| {row['id']}: {row['what']} | {row['measured']:.3g} s | {row['predicted']:.3g} s "
+            f"| {row['error']:+.0f} % | {terms} |"
+        )
+    return "\n".join(lines)
+
+
+def _unpredictable(result: Mapping[str, Any]) -> str:
+    reasons: dict[str, int] = {}
+    for row in result["unpredictable"]:
+        reasons[row["reason"]] = reasons.get(row["reason"], 0) + 1
+    return "; ".join(f"{count} because {reason}" for reason, count in reasons.items())
+
+
+def _constants() -> str:
+    catalog = load_catalog([])
+    lines = ["| constant | value | class | fitted to, or expected because |", "|---|---:|---|---|"]
+    from groundplan.validation.constants import fitted_constants
+
+    for one in fitted_constants():
+        rows: Mapping[str, Any] = catalog.architectures if one.table == "architectures" else catalog.stacks
+        figure = rows[one.row].figures[
+            one.attribute.removesuffix("_s") if one.attribute == "launch_s" else one.attribute
+        ]
+        lines.append(f"| {one.name} | {one.value(catalog):.4g} | {figure.evidence} | {figure.source} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    for path, content in pages().items():
+        path.write_text(content, encoding="utf-8")
+        print(f"wrote {path.relative_to(DOCS.parent)}")
