@@ -90,9 +90,10 @@ def _write_held_out(calibration: dict[str, Any]) -> None:
     rows = [*calibration["sets"], {**held_out, "name": "all"}, {**seen, "name": SEEN}]
     with (Path(__file__).with_name("held_out.csv")).open("w", encoding="utf-8", newline="") as file:
         out = csv.writer(file, lineterminator="\n")
-        out.writerow(["name", "rows", "median_ape", "p90_ape", "bias"])
+        figures = ("median_ape", "p90_ape", "bias", "coverage_80")
+        out.writerow(["name", "rows", *figures])
         for one in rows:
-            out.writerow([one["name"], one["rows"], *(f"{one[key]:.2f}" for key in ("median_ape", "p90_ape", "bias"))])
+            out.writerow([one["name"], one["rows"], *(f"{one[key]:.2f}" for key in figures)])
 
 
 def _outward(low: float, high: float) -> tuple[str, str]:

@@ -33,7 +33,10 @@ def pages() -> dict[Path, str]:
     training, memory = validate_training(catalog).to_dict(), validate_memory(catalog).to_dict()
     with HELD_OUT.open(encoding="utf-8", newline="") as file:
         held_out = [one for one in csv.DictReader(file) if one["name"] != "all, seen"]
-    numbers = [{**one, **{key: float(one[key]) for key in ("median_ape", "p90_ape", "bias")}} for one in held_out]
+    numbers = [
+        {**one, **{key: float(one[key]) for key in ("median_ape", "p90_ape", "bias", "coverage_80")}}
+        for one in held_out
+    ]
     charts = {
         "accuracy-agreement.svg": agreement_chart(training),
         "accuracy-errors.svg": errors_chart([one for one in numbers if one["name"] != "all"]),
@@ -65,9 +68,9 @@ def _page(training: Mapping[str, Any], memory: Mapping[str, Any], held_out: Sequ
     parts = {
         "headline": f"{seen['median_ape']:.1f} % median, nine in ten within {seen['p90_ape']:.0f} %, "
         f"over {int(seen['rows']):,} runs",
-        "held-out": _held_out_table(held_out),
-        "seen": _set_table(training),
-        "memory": _set_table(memory),
+        "held-out": _set_table([one for one in held_out if one is not seen], seen),
+        "seen": _set_table(training["sets"], training["overall"]),
+        "memory": _set_table(memory["sets"], memory["overall"]),
         "worst": _worst_table(training),
         "unpredictable": _unpredictable(memory),
         "constants": _constants(),
@@ -80,21 +83,11 @@ def _page(training: Mapping[str, Any], memory: Mapping[str, Any], held_out: Sequ
     return text
 
 
-def _held_out_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    lines = ["| stack / architecture / model / scale | runs | median | P90 | bias |", "|---|---:|---:|---:|---:|"]
-    for one in sorted(rows, key=lambda one: one["name"] == "all"):
+def _set_table(sets: Sequence[Mapping[str, Any]], overall: Mapping[str, Any]) -> str:
+    lines = ["| set | runs | median | P90 | bias | inside the 80 % interval |", "|---|---:|---:|---:|---:|---:|"]
+    for one in (*sets, overall):
         lines.append(
             f"| {one['name']} | {int(one['rows']):,} | {one['median_ape']:.1f} % | {one['p90_ape']:.1f} % "
-            f"| {one['bias']:+.1f} % |"
-        )
-    return "\n".join(lines)
-
-
-def _set_table(result: Mapping[str, Any]) -> str:
-    lines = ["| set | runs | median | P90 | bias | inside the 80 % interval |", "|---|---:|---:|---:|---:|---:|"]
-    for one in (*result["sets"], result["overall"]):
-        lines.append(
-            f"| {one['name']} | {one['rows']:,} | {one['median_ape']:.1f} % | {one['p90_ape']:.1f} % "
             f"| {one['bias']:+.1f} % | {one['coverage_80']:.0%} |"
         )
     return "\n".join(lines)

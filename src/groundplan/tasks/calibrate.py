@@ -13,13 +13,13 @@ from groundplan.catalog.catalog import Catalog
 from groundplan.errors import InputError
 from groundplan.evidence import Result
 from groundplan.tasks.validate import PUBLISHED, distinct, read_cases
-from groundplan.validation.conformal import RegimeInterval, regime_intervals
+from groundplan.validation.conformal import RegimeInterval, regime_intervals, unseen_factors
 from groundplan.validation.constants import Constant, fitted_constants
 from groundplan.validation.fitting import Evidence, fit, gather
-from groundplan.validation.folds import out_of_fold
+from groundplan.validation.folds import fold_names, out_of_fold
 from groundplan.validation.measured import Unpredictable, read_measured
 from groundplan.validation.predict import Array
-from groundplan.validation.score import Predicted, SetScore, scored, set_name
+from groundplan.validation.score import Label, Predicted, SetScore, scored, set_name, step_factors
 
 FEWEST_RUNS = 3
 """Runs from which a user's own measurements are worth a fit."""
@@ -48,7 +48,8 @@ class FittedConstant(Result):
 class Calibration(Result):
     """Fitted constants, errors on the rows seen and on rows not seen, and the intervals the latter give.
 
-    `before` scores the catalog's constants on the same rows. `held_out` and `intervals` are empty for a refinement.
+    `before` scores the catalog's constants on the same rows, with the catalog's intervals as `after`; those of
+    `held_out` come from the other folds. `held_out` and `intervals` are empty for a refinement.
     """
 
     schema: str
@@ -102,14 +103,15 @@ def calibrate(catalog: Catalog, data: Sequence[Path] = (), refine: bool = False)
     everything = np.ones(len(cases), dtype=bool)
     fitted = fit(evidence, constants, catalog, everything)
     now = {one: one.value(catalog) for one in constants}
-    before = _score(evidence, evidence.seconds(catalog, now))[0]
-    after, sets = _score(evidence, evidence.seconds(catalog, fitted))
+    factors = step_factors(cases)
+    before = _score(evidence, evidence.seconds(catalog, now), factors)[0]
+    after, sets = _score(evidence, evidence.seconds(catalog, fitted), factors)
     held_out: SetScore | None = None
     folds: tuple[str, ...] = ()
     intervals: tuple[RegimeInterval, ...] = ()
     if not refine:
         unseen, folds = out_of_fold(evidence, constants, catalog, fitted)
-        held_out, sets = _score(evidence, unseen)
+        held_out, sets = _score(evidence, unseen, unseen_factors(cases, unseen, fold_names(cases)))
         intervals = tuple(regime_intervals(cases, unseen))
     shown = held_out or after
     return Calibration(
@@ -164,10 +166,11 @@ def _fitted(one: Constant, value: float, evidence: Evidence, catalog: Catalog) -
     )
 
 
-def _score(evidence: Evidence, seconds: Array) -> tuple[SetScore, tuple[SetScore, ...]]:
-    """Score predictions that carry no interval."""
+def _score(evidence: Evidence, seconds: Array, factors: tuple[Array, Array]) -> tuple[SetScore, tuple[SetScore, ...]]:
+    """Score predictions with the factors of their intervals, without the rows that are furthest off."""
     names = [set_name(case) for case in evidence.cases]
-    labels = [(case.run.id, "") for case in evidence.cases]
-    bare = Predicted(seconds, seconds, seconds, ({"step": 1.0},) * len(names))
-    overall, sets, _ = scored(names, labels, evidence.measured, bare)
+    labels = [Label(case.run.id, "", case.assumed) for case in evidence.cases]
+    low, high = factors
+    predicted = Predicted(seconds, seconds * low, seconds * high, ({"step": 1.0},) * len(names))
+    overall, sets, _ = scored(names, labels, evidence.measured, predicted)
     return replace(overall, worst=()), tuple(replace(one, worst=()) for one in sets)

@@ -14,7 +14,7 @@ from groundplan.errors import InputError
 from groundplan.validation.measured import MeasuredRun, Unpredictable, read_measured
 from groundplan.validation.peaks import peak_set, predict_peaks
 from groundplan.validation.reading import Case, Measure, measured_peak_bytes, measured_step_s, read_case
-from groundplan.validation.score import Predicted, Validation, predict_steps, scored, set_name
+from groundplan.validation.score import Label, Predicted, Validation, predict_steps, scored, set_name
 
 PUBLISHED = Path(__file__).parents[1] / "validation" / "published"
 """Our own tables of published measurements, which the product ships for its proof."""
@@ -61,7 +61,7 @@ def _validate(
         first = unpredictable[0]
         raise InputError(f"no row can be predicted; the first, {first.id}: {first.reason}", "correct the file")
     measured = np.asarray([case.measured for case in cases])
-    labels = [(case.run.id, _what(case)) for case in cases]
+    labels = [Label(case.run.id, _what(case), case.assumed) for case in cases]
     overall, sets, rows = scored([name(case) for case in cases], labels, measured, predict(cases, catalog))
     what = {"step_s": "step times", "peak_bytes": "peak memory"}[quantity]
     return Validation(

@@ -21,8 +21,8 @@ from groundplan.validation.reading import Case
 from groundplan.workload.job import Method
 
 COVERAGE = 0.8
-FEWEST_ROWS = 12
-"""Rows from which the quantiles of a regime stand on their own: nine in ten of twelve is the second largest."""
+FEWEST_ROWS = 9
+"""Rows from which the quantiles of a regime stand on their own: from nine on, rank (n + 1) 0.9 is one of the rows."""
 FEWEST_MEMORY_ROWS = 6
 """The same for peak memory of a method under any stack, which few sources publish."""
 UNSEEN_COVERAGE = 0.9
@@ -76,6 +76,29 @@ def regime_intervals(cases: Sequence[Case], predicted: Array) -> list[RegimeInte
             low, high = conformal_factors(ratios[some], UNSEEN_COVERAGE)
             found.append(RegimeInterval("", "", experts, "", low, high, 0))
     return found
+
+
+def unseen_factors(cases: Sequence[Case], predicted: Array, folds: Sequence[str]) -> tuple[Array, Array]:
+    """Return the factors below and above each case that the cases outside its fold give [cases].
+
+    What the intervals would have been for a source that nobody had measured yet: their coverage is not made by the
+    rows they are scored on.
+    """
+    ratios = np.asarray([case.measured for case in cases]) / predicted
+    keys, names = [_regime(case) for case in cases], np.asarray(folds)
+    low, high = np.empty(len(cases)), np.empty(len(cases))
+    for fold in dict.fromkeys(folds):
+        outside = np.flatnonzero(names != fold)
+        known = [keys[place] for place in outside]
+        for regime in {keys[place] for place in np.flatnonzero(names == fold)}:
+            rows = _rows_of(regime, known)
+            if rows is None:
+                factors = conformal_factors(ratios[outside], UNSEEN_COVERAGE)
+            else:
+                factors = conformal_factors(ratios[outside[rows]], COVERAGE)
+            own = (names == fold) & np.asarray([key == regime for key in keys])
+            low[own], high[own] = factors
+    return low, high
 
 
 Regime = tuple[str, str, str, str]

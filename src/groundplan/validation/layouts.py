@@ -84,4 +84,4 @@ def _sharding(text: str, framework: str, stack: Stack, replicas: int) -> tuple[i
 def stated_recompute(text: str) -> Recompute | None:
     """Return the mode a source states; None where it leaves it open."""
     modes = {"none": Recompute.NONE, "no": Recompute.NONE, "selective": Recompute.SELECTIVE, "full": Recompute.FULL}
-    return modes.get(text.lower())
+    return modes.get(re.split(r"[\s,(]", text.strip().lower())[0])

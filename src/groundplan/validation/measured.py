@@ -6,6 +6,7 @@ import csv
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from groundplan.errors import InputError
@@ -56,9 +57,11 @@ COLUMNS = [
     "peak_mem_gb",
     "notes",
 ]
-"""Columns of a file of measured runs. Empty cells mean that the source does not say."""
+"""Columns of a file of measured runs, as in docs/measurements.md. Empty cells mean that the source does not say."""
 NEEDED = ("layers", "hidden", "heads", "seq_len", "gpu", "n_gpus")
 """Columns no run can be predicted without."""
+SAME_WORD = 0.8
+"""Likeness from which a column counts as one of ours misspelt; others are the user's own and are not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +141,22 @@ def read_measured(path: Path) -> list[MeasuredRun]:
         lines = list(reader)
     except csv.Error as error:
         raise InputError(f"{path} is no CSV: {error}", f"give columns such as {', '.join(NEEDED)}") from None
+    _check_spelling(path, header)
     missing = [name for name in NEEDED if name not in header]
     if missing:
         raise InputError(f"{path} has no column {missing[0]}", f"needed are {', '.join(NEEDED)} and a measured column")
     if not lines:
         raise InputError(f"{path} has no rows", "give at least one measured run")
     return [MeasuredRun(line.get("id") or f"line {index}", _clean(line)) for index, line in enumerate(lines, 2)]
+
+
+def _check_spelling(path: Path, header: list[str]) -> None:
+    """Refuse a column that is all but one of ours, which would be read as 'the source does not say'."""
+    absent = [name for name in COLUMNS if name not in header]
+    for name in header:
+        meant = [] if name in COLUMNS else get_close_matches(name.lower(), absent, n=1, cutoff=SAME_WORD)
+        if meant:
+            raise InputError(f"{path} has a column {name!r}", f"did you mean {meant[0]}? rename it")
 
 
 def _clean(line: Mapping[str | None, str | list[str] | None]) -> dict[str, str]:

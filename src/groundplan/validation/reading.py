@@ -77,6 +77,10 @@ def read_case(run: MeasuredRun, catalog: Catalog, measure: Measure) -> Case:
     cluster = run_cluster(run, run_devices(run), accelerator, catalog)
     setting = Setting(cluster, catalog.architecture_of(accelerator), precision, stack, flash)
     known = stated_recompute(run.text("recompute")) is not None
+    if not known:
+        assumed.append("the lightest recomputation that fits")
+    if cluster.nodes > 1 and not run.text("inter_node_link"):
+        assumed.append(f"network {cluster.fabric.id}")
     return Case(run, job, setting, layout, known, measure(run, batch), tuple(assumed))
 
 

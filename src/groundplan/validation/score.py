@@ -56,6 +56,16 @@ class RowScore(Result):
     low: float
     high: float
     ape: float
+    assumed: tuple[str, ...]  # what the source does not state and a rule filled in
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a row is: its id, a name for people, and what was assumed of it."""
+
+    id: str
+    what: str
+    assumed: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +108,14 @@ def predict_steps(cases: Sequence[Case], catalog: Catalog) -> Predicted:
         columns = {name: np.broadcast_to(value, len(batch.index)) for name, value in step.terms.items()}
         for row, place in enumerate(batch.index):
             terms[place] = {name: float(column[row]) for name, column in columns.items()}
-    intervals = [_interval(case) for case in cases]
-    low, high = (np.asarray([getattr(one, end) for one in intervals]) for end in ("low", "high"))
+    low, high = step_factors(cases)
     return Predicted(values, values * low, values * high, tuple(terms))
+
+
+def step_factors(cases: Sequence[Case]) -> tuple[Array, Array]:
+    """Return the factors of the catalog's interval below and above each case's step time [cases]."""
+    found = [_interval(case) for case in cases]
+    return np.asarray([one.low for one in found]), np.asarray([one.high for one in found])
 
 
 def _interval(case: Case) -> Interval:
@@ -116,7 +131,7 @@ def set_name(case: Case) -> str:
 
 
 def scored(
-    names: Sequence[str], labels: Sequence[tuple[str, str]], measured: Array, predicted: Predicted
+    names: Sequence[str], labels: Sequence[Label], measured: Array, predicted: Predicted
 ) -> tuple[SetScore, tuple[SetScore, ...], tuple[RowScore, ...]]:
     """Return the score of all rows together, of each set, and of each row.
 
@@ -124,16 +139,16 @@ def scored(
     ----------
     names : sequence of str
         The set of each row.
-    labels : sequence of (str, str)
-        Id of each row, and what it is, for people.
+    labels : sequence of Label
+        What each row is.
     """
     places: dict[str, list[int]] = defaultdict(list)
     for place, name in enumerate(names):
         places[name].append(place)
     errors = 100.0 * (predicted.values / measured - 1.0)
     rows = tuple(
-        RowScore(labels[i][0], names[i], *_row(i, measured, predicted), abs(float(errors[i])))
-        for i in range(len(names))
+        RowScore(label.id, names[i], *_row(i, measured, predicted), abs(float(errors[i])), label.assumed)
+        for i, label in enumerate(labels)
     )
     sets = tuple(
         _set(name, np.asarray(places[name]), labels, measured, predicted, errors, WORST) for name in sorted(places)
@@ -150,7 +165,7 @@ def _row(place: int, measured: Array, predicted: Predicted) -> tuple[float, floa
 def _set(
     name: str,
     places: np.ndarray[tuple[int], np.dtype[np.integer]],
-    labels: Sequence[tuple[str, str]],
+    labels: Sequence[Label],
     measured: Array,
     predicted: Predicted,
     errors: Array,
@@ -168,8 +183,8 @@ def _set(
         float(np.mean(inside)),
         tuple(
             WorstRow(
-                labels[i][0],
-                labels[i][1],
+                labels[i].id,
+                labels[i].what,
                 float(measured[i]),
                 float(predicted.values[i]),
                 float(errors[i]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from groundplan.quantities import format_count, format_number
+from groundplan.quantities import format_count, format_number, format_percent
 from groundplan.render.document import Block, Column, Document, Table, Tone
 from groundplan.render.views.parts import BRIEF_ROWS, footer
 
@@ -19,46 +19,39 @@ def document(result: Mapping[str, Any]) -> Document:
     return Document(str(result["schema"]), "Calibration", headline, Tone.PLAIN, tuple(body), footer(result))
 
 
+SCORE_COLUMNS = (
+    Column("rows", right=True),
+    Column("median error", right=True),
+    Column("90 % within", right=True),
+    Column("bias", right=True),
+    Column("in interval", right=True),
+)
+
+
 def _errors(result: Mapping[str, Any]) -> Table:
     named = (
         ("constants of the catalog", result["before"]),
         ("fitted, on rows seen", result["after"]),
         ("fitted without the row's source", result["held_out"]),
     )
-    rows = tuple(
-        (name, f"{one['median_ape']:.1f} %", f"{one['p90_ape']:.1f} %", f"{one['bias']:+.1f} %")
-        for name, one in named
-        if one is not None
-    )
-    columns = (
-        Column("constants"),
-        Column("median error", right=True),
-        Column("90 % within", right=True),
-        Column("bias", right=True),
-    )
-    return Table("Errors", columns, rows)
+    rows = tuple((name, *_score(one)) for name, one in named if one is not None)
+    return Table("Errors", (Column("constants"), *SCORE_COLUMNS), rows)
 
 
 def _sets(result: Mapping[str, Any]) -> Table:
-    columns = (
-        Column("set"),
-        Column("rows", right=True),
-        Column("median error", right=True),
-        Column("90 % within", right=True),
-        Column("bias", right=True),
-    )
-    rows = tuple(
-        (
-            str(one["name"]),
-            format_count(one["rows"]),
-            f"{one['median_ape']:.1f} %",
-            f"{one['p90_ape']:.1f} %",
-            f"{one['bias']:+.1f} %",
-        )
-        for one in result["sets"]
-    )
     title = "By set, on rows seen" if result["held_out"] is None else "By set, on rows not seen"
-    return Table(title, columns, rows)
+    rows = tuple((str(one["name"]), *_score(one)) for one in result["sets"])
+    return Table(title, (Column("set"), *SCORE_COLUMNS), rows)
+
+
+def _score(one: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        format_count(one["rows"]),
+        f"{one['median_ape']:.1f} %",
+        f"{one['p90_ape']:.1f} %",
+        f"{one['bias']:+.1f} %",
+        format_percent(one["coverage_80"]),
+    )
 
 
 def _constants(result: Mapping[str, Any]) -> Table:

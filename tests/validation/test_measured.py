@@ -1,0 +1,34 @@
+"""Files of measured runs: what their columns mean is written down, and a misspelt one is no silence."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from groundplan.errors import InputError
+from groundplan.validation.measured import COLUMNS, NEEDED, read_measured
+
+PAGE = (Path(__file__).parents[2] / "docs" / "measurements.md").read_text(encoding="utf-8")
+TABLE = re.findall(r"^\| `(\w+)` \| [^|]*\| ([^\n]*)\|$", PAGE, re.MULTILINE)
+
+
+def test_every_column_is_described_and_the_needed_ones_are_marked():
+    assert [name for name, _ in TABLE] == COLUMNS
+    assert [name for name, said in TABLE if "**needed**" in said] == list(NEEDED)
+
+
+def test_a_misspelt_column_is_refused_with_the_right_name(tmp_path):
+    path = tmp_path / "runs.csv"
+    path.write_text("layers,hidden,heads,seq_len,gpu,n_gpus,microbatch,step_time_s\n4,64,4,128,H100,1,2,1\n")
+    with pytest.raises(InputError, match="'microbatch'") as caught:
+        read_measured(path)
+    assert "micro_batch" in caught.value.mend
+
+
+def test_a_column_of_ones_own_is_left_alone(tmp_path):
+    path = tmp_path / "runs.csv"
+    path.write_text("layers,hidden,heads,seq_len,gpu,n_gpus,team,step_time_s\n4,64,4,128,H100,1,blue,1\n")
+    (run,) = read_measured(path)
+    assert run.id == "line 2" and run.text("team") == "blue"
