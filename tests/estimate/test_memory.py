@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from groundplan.catalog.catalog import load_catalog
 from groundplan.catalog.rows import Optimizer, Precision, Stack
 from groundplan.design.layout import Layout, Recompute
+from groundplan.errors import InputError
 from groundplan.estimate.memory import allocated_bytes, host_bytes, memory_terms, peak_bytes
 from groundplan.estimate.serving_memory import kv_bytes, serving_memory_terms
 from groundplan.workload.job import Lora, Method, TrainingJob
@@ -240,6 +241,17 @@ def test_experts_are_split_over_expert_parallel_ranks():
     assert one["weights"] - eight["weights"] == pytest.approx(2 * routed * 7 / 8)
 
 
+@pytest.mark.parametrize("method", [Method.PRETRAIN, Method.LORA, Method.QLORA])
+def test_zero_3_shards_an_expert_over_the_ranks_that_hold_it_whatever_is_trained(method):
+    """Eight ranks hold an eighth of all weights each, whether experts are split by expert parallelism or by ZeRO."""
+    model = deepseek(4)
+    lora = None if method is Method.PRETRAIN else Lora(16)
+    held = {
+        ep: terms(model, layout(dp=8, shard=8, zero=3, ep=ep), method=method, lora=lora)["weights"] for ep in (1, 2, 8)
+    }
+    assert held[2] == pytest.approx(held[1]) and held[8] == pytest.approx(held[1])
+
+
 def test_qlora_keeps_the_base_in_four_bits_and_lora_in_sixteen():
     model = llama()
     lora = terms(model, layout(), method=Method.LORA, lora=Lora(16))
@@ -275,9 +287,10 @@ def test_offload_moves_states_to_the_host_and_loses_none():
     assert host_bytes(model, job(model), here, BF16, ADAMW, PLAIN) == 0
 
 
-def test_a_sample_model_with_unknown_activations_has_an_unknown_peak():
+def test_a_sample_model_with_unknown_activations_says_so():
     model = SampleModel("resnet", "ResNet", "cnn", 25_557_032, 8.2e9, None, "test")
-    assert np.isnan(peak_bytes(terms(model, layout())))
+    with pytest.raises(InputError, match="no source states the activations of resnet"):
+        terms(model, layout())
     known = dataclasses.replace(model, activation_elements_per_sample=2e7)
     assert terms(known, layout(micro_batch=8))["activations"] == 8 * 2e7 * 2
 

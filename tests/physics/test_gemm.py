@@ -82,6 +82,10 @@ def test_a_multiply_add_is_two_flops():
     assert gemm_flops(3, 5, 7) == 2 * 3 * 5 * 7
 
 
+def test_an_empty_product_reads_its_operand_and_computes_nothing():
+    assert gemm_s(4096, 0, 768, 794e12, 3.3e12, 2.0, 132) == pytest.approx(4096 * 768 * 2 / 3.3e12)
+
+
 SHAPE = {"m": (1.0, 300.0, 4096.0), "n": (64.0, 8192.0), "k": (128.0, 8192.0)}
 UNITS = {"compute_units": (108.0, 132.0, math.nan), "count": (1.0, 8.0)}
 RATES = {"rate_flops_per_s": (271e12, 794e12), "memory_bytes_per_s": (2e12, 3.3e12), "operand_bytes": (1.0, 2.0)}

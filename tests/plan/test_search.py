@@ -182,3 +182,13 @@ def test_the_searched_design_is_the_fastest_layout_that_fits():
     assert design.step_s.value == pytest.approx(fastest.layouts[0][0], rel=1e-12)
     assert (found.candidates, found.fitting) == (fastest.candidates, fastest.fitting)
     assert design.memory.fits
+
+
+@pytest.mark.parametrize("model", ["vit-b-16", "vit-h-14"])
+def test_a_vision_transformer_has_no_output_head_over_a_vocabulary_and_is_planned(model):
+    brief = {
+        "train": {"model": model, "global_batch": 4096, "dataset": {"kind": "images", "samples": "10M"}},
+        "candidates": {"accelerators": ["h100-sxm"], "counts": [8]},
+    }
+    found = search(read_brief(brief, CATALOG), CATALOG, None)
+    assert found.designs and all(0 < design.step_s.value < 5 for design in found.designs)

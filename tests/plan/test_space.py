@@ -61,7 +61,7 @@ def test_the_space_is_all_that_divides():
     for tp, pp, dp, micro in product(range(1, 13), range(1, 13), range(1, 13), (1, 2, 4, 8)):
         whole = tp * pp * dp == 12 and 12 % (dp * micro) == 0 and tp in (1, 2, 4, 8) and 32 % tp == 0
         even = -(-16 // pp) * pp <= 16 * 1.15
-        if whole and even and dp > 1 and (pp == 1 or 12 // (dp * micro) >= pp):
+        if whole and even and (pp == 1 or 12 // (dp * micro) >= pp):
             expected.add((tp, pp, dp, micro))
     assert found == expected
 
@@ -166,6 +166,12 @@ def test_a_model_of_samples_is_split_by_data_alone():
     found = layouts(read_brief({"train": train}, CATALOG).job, 8)
     assert {(x.tp, x.pp, x.cp, x.ep, x.dp) for x in found} == {(1, 1, 1, 1, 8)}
     assert {x.micro_batch for x in found} == {1, 2, 4, 8}
+
+
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_a_fixed_zero_stage_is_no_obstacle_where_one_replica_has_nothing_to_shard(stage):
+    alone = {astuple(x) for x in layouts(job_of(), 4, Overrides(tp=4, zero=0)) if not x.offload}
+    assert alone and {astuple(x) for x in layouts(job_of(), 4, Overrides(tp=4, zero=stage)) if not x.offload} == alone
 
 
 def test_a_batch_that_does_not_split_leaves_nothing():

@@ -23,7 +23,7 @@ from groundplan.estimate.stage_memory import (
 )
 from groundplan.physics.arrays import Floats
 from groundplan.workload.job import TrainingJob
-from groundplan.workload.model import Model, SampleModel
+from groundplan.workload.model import Model, SampleModel, known_activations
 
 OUTSIDE_ALLOCATOR = ("framework", "fragmentation")
 
@@ -110,16 +110,15 @@ def host_bytes(
 
 
 def _sample_terms(model: SampleModel, layout: Layout, widths: Widths) -> Terms:
-    """Return the terms of a model known by totals: states as counted, activations as published (NaN if unknown)."""
+    """Return the terms of a model known by totals: states as counted, activations as published."""
     full = float(model.parameters)
     share = full / np.asarray(layout.shard)
-    elements = np.nan if model.activation_elements_per_sample is None else model.activation_elements_per_sample
     on_device = np.where(layout.offload, 0.0, 1.0)
     return {
         "weights": widths.weight * by_zero_stage(layout, 3, full, share),
         "gradients": widths.gradient * by_zero_stage(layout, 2, full, share),
         "optimizer_states": widths.state * by_zero_stage(layout, 1, full, share) * on_device,
-        "activations": np.asarray(layout.micro_batch) * elements * widths.activation,
+        "activations": np.asarray(layout.micro_batch) * known_activations(model) * widths.activation,
     }
 
 

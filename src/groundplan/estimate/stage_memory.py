@@ -154,7 +154,12 @@ def trained_parameters(
     main, experts = device_parameters(layout, parameters, stage)
     if model.experts is None:
         return main, main / layout.shard
-    return main + experts, main / layout.shard + experts / np.maximum(layout.shard / np.asarray(layout.ep), 1.0)
+    return main + experts, main / layout.shard + experts / _expert_shard(layout)
+
+
+def _expert_shard(layout: Layout) -> Floats:
+    """Return the ranks that states of one expert are sharded over: those of its own expert-parallel rank."""
+    return np.maximum(layout.shard / np.asarray(layout.ep), 1.0)
 
 
 def by_zero_stage(layout: Layout, stage: int, full: Floats, share: Floats) -> Floats:
@@ -178,8 +183,9 @@ def state_terms(
     if job.method in (Method.LORA, Method.QLORA):
         adapters = full * widths.weight
         main, experts = device_parameters(layout, parameters, stage)
-        base = (main - tables + experts) * widths.base_matrix + tables * widths.weight
-        weights = by_zero_stage(layout, 3, base, base / np.asarray(layout.shard))
+        dense = (main - tables) * widths.base_matrix + tables * widths.weight
+        routed = experts * widths.base_matrix
+        weights = by_zero_stage(layout, 3, dense + routed, dense / layout.shard + routed / _expert_shard(layout))
     else:
         weights = widths.weight * by_zero_stage(layout, 3, full, share)
         if np.any(widths.table_state != widths.state):

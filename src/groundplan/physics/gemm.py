@@ -32,6 +32,10 @@ PROLOGUE_TILES = 1.5
 (derived)."""
 
 
+EMPTY = 1e-6
+"""Side that stands for none [elements]: an empty product, as the output head of a vision model is, costs nothing."""
+
+
 def gemm_flops(m: Floats, n: Floats, k: Floats) -> Floats:
     """FLOPs of an (m x k) by (k x n) product, a multiply-add counted as two.
 
@@ -78,6 +82,7 @@ def gemm_efficiency(
     >>> round(float(gemm_efficiency(8192, 8192, 8192, 108)), 2), round(float(gemm_efficiency(512, 512, 512, 108)), 2)
     (0.95, 0.19)
     """
+    m, n, k = (np.maximum(side, EMPTY) for side in (m, n, k))
     # Unknown units are infinitely many waves: no loss.
     share = np.where(np.isnan(compute_units), np.inf, count * (operand_bytes / WIDE_BYTES) / compute_units)
     waves = (m / tile + LOST_TILE) * (n / tile + LOST_TILE) * share + SPLIT_WAVE

@@ -92,13 +92,16 @@ def _columns(rows: NDArray[np.int64], names: Sequence[str], shape: tuple[int, in
 
 
 def _grid(job: TrainingJob, devices: int, cut: Grid, state: Grid, again: Grid) -> LayoutGrid:
-    pp, ep, zero = cut["pp"], cut["ep"], state["zero"]
+    pp, ep = cut["pp"], cut["ep"]
     dp = devices // (cut["tp"] * pp * cut["cp"])
     replicas = dp * cut["cp"]
+    # One replica has nothing to shard over: a stage that the brief fixes is stage 0 there, and counted once.
+    zero = np.where(replicas > 1, state["zero"], 0)
     shard = np.where(zero >= 1, np.maximum(replicas // state["shard_divisor"], 1), 1)
     # ZeRO-2 would reduce gradients after every micro-batch of a pipeline: no stack offers it.
     possible = ((zero == 0) | (shard > 1)) & ((zero != 2) | (pp == 1)) & (replicas % state["shard_divisor"] == 0)
     possible &= (zero == 0) | (shard % ep == 0)
+    possible &= (replicas > 1) | (state["zero"] == state["zero"].min())
     stage_layers = -(-_layers(job) // pp)
     layers = stage_layers * again["part"] // PARTS
     distinct = (again["part"] == 0) | (layers > stage_layers * (again["part"] - 1) // PARTS)

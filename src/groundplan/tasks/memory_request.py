@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from groundplan.catalog.catalog import Catalog
 from groundplan.catalog.rows import Accelerator, Stack
 from groundplan.design.layout import Layout, Recompute
@@ -160,10 +158,6 @@ def device_terms(request: MemoryRequest, question: Question) -> dict[str, float]
         stack,
         flash,
     )
-    if np.isnan(terms["activations"]):
-        raise InputError(
-            f"no source states the activations of {model.id}", "add activation_elements_per_sample to its catalog row"
-        )
     return {name: float(value) for name, value in terms.items() if value}
 
 

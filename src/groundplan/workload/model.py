@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from groundplan.errors import InputError
+
 
 class AttentionKind(StrEnum):
     """How keys and values are formed."""
@@ -115,6 +117,22 @@ class SampleModel:
     activation_elements_per_sample: float | None
     source: str
     domain: str = "image"
+
+
+def known_activations(model: SampleModel) -> float:
+    """Return the activation elements of one sample.
+
+    Raises
+    ------
+    InputError
+        No source states them: peak memory is unknown.
+    """
+    if model.activation_elements_per_sample is None:
+        raise InputError(
+            f"no source states the activations of {model.id}, without which nobody knows whether it fits",
+            f"state activation_elements in models/{model.id}.json of your own catalog folder, or choose another model",
+        )
+    return model.activation_elements_per_sample
 
 
 Model = TransformerModel | SampleModel
