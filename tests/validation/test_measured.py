@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from groundplan.catalog.catalog import load_catalog
 from groundplan.errors import InputError
+from groundplan.tasks.validate import validate_training
 from groundplan.validation.measured import COLUMNS, NEEDED, read_measured
 
 PAGE = (Path(__file__).parents[2] / "docs" / "measurements.md").read_text(encoding="utf-8")
@@ -32,3 +34,22 @@ def test_a_column_of_ones_own_is_left_alone(tmp_path):
     path.write_text("layers,hidden,heads,seq_len,gpu,n_gpus,team,step_time_s\n4,64,4,128,H100,1,blue,1\n")
     (run,) = read_measured(path)
     assert run.id == "line 2" and run.text("team") == "blue"
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ({"step_time_s": "-1"}, "step_time_s is '-1'"),
+        ({"gpu": "H200 XYZ"}, "unknown accelerator"),
+        ({"n_experts": "8", "top_k": "9"}, "top_k 9 is more than n_experts 8"),
+        ({"heads": "0"}, "heads is '0'"),
+    ],
+)
+def test_a_run_that_cannot_have_been_is_named_with_what_would_mend_it(tmp_path, cells, said):
+    sizes = {"layers": "4", "hidden": "64", "heads": "4", "seq_len": "128", "gpu": "H100", "n_gpus": "1"}
+    run = sizes | {"micro_batch": "1", "step_time_s": "1"} | cells
+    path = tmp_path / "runs.csv"
+    path.write_text(f"{','.join(run)}\n{','.join(run.values())}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=said) as caught:
+        validate_training(load_catalog([]), [path])
+    assert caught.value.mend

@@ -59,7 +59,7 @@ def _validate(
     cases, unpredictable = read_cases([run for path in data for run in read_measured(path)], catalog, measure)
     if not cases:
         first = unpredictable[0]
-        raise InputError(f"no row can be predicted; the first, {first.id}: {first.reason}", "correct the file")
+        raise InputError(f"no row can be predicted; the first, {first.id}: {first.reason}", first.mend)
     measured = np.asarray([case.measured for case in cases])
     labels = [Label(case.run.id, _what(case), case.assumed) for case in cases]
     overall, sets, rows = scored([name(case) for case in cases], labels, measured, predict(cases, catalog))
@@ -89,7 +89,7 @@ def read_cases(
         try:
             cases.append(read_case(run, catalog, measure))
         except InputError as error:
-            unpredictable.append(Unpredictable(run.id, run.text("source"), error.what))
+            unpredictable.append(Unpredictable(run.id, run.text("source"), error.what, error.mend))
     return cases, unpredictable
 
 

@@ -66,11 +66,12 @@ SAME_WORD = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Unpredictable:
-    """A run that has no prediction, and why."""
+    """A run that has no prediction, why, and what would mend it."""
 
     id: str
     source: str
     reason: str
+    mend: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,19 @@ class MeasuredRun:
             value = math.nan
         if not math.isfinite(value):
             raise InputError(f"{column} is {cell!r}", "give a number, or leave the cell empty")
+        return value
+
+    def measured(self, column: str) -> float | None:
+        """Return a measured figure; None where the cell is empty.
+
+        Raises
+        ------
+        InputError
+            The cell is no number above zero.
+        """
+        value = self.number(column)
+        if value is not None and value <= 0:
+            raise InputError(f"{column} is {self.text(column)!r}, which nothing measures", "give a number above zero")
         return value
 
     def size(self, column: str, default: int | None = None) -> int:

@@ -60,12 +60,15 @@ def run_model(run: MeasuredRun, megatron: bool, catalog: Catalog) -> Transformer
     if megatron:
         step = VOCABULARY_STEP * run.size("tp", 1)
         sizes["vocab"] = -(-(sizes["vocab"] or GPT2_VOCABULARY) // step) * step
+    experts = tuple(run.size(name) if run.text(name) else None for name in EXPERT_SIZES)
+    if experts[0] is not None and experts[1] is not None and experts[1] > experts[0]:
+        raise InputError(f"top_k {experts[1]} is more than n_experts {experts[0]}", "correct one of them")
     dense = DENSE_LAYERS.search(run.text("notes"))
     stated = Stated(
         run.text("model"),
         run.number("params_b"),
         tuple(sizes.values()),
-        tuple(run.size(name) if run.text(name) else None for name in EXPERT_SIZES),
+        experts,
         int(next(group for group in dense.groups() if group)) if dense else None,
     )
     return _model(stated, catalog)

@@ -86,7 +86,7 @@ def read_case(run: MeasuredRun, catalog: Catalog, measure: Measure) -> Case:
 
 def measured_step_s(run: MeasuredRun, batch: int) -> float:
     """Return the seconds of a step as measured, or as the measured rate makes them."""
-    step, rate, samples = (run.number(name) for name in ("step_time_s", "tokens_per_s_per_gpu", "samples_per_s"))
+    step, rate, samples = (run.measured(name) for name in ("step_time_s", "tokens_per_s_per_gpu", "samples_per_s"))
     if step:
         return step
     if rate:
@@ -98,7 +98,7 @@ def measured_step_s(run: MeasuredRun, batch: int) -> float:
 
 def measured_peak_bytes(run: MeasuredRun, batch: int) -> float:
     """Return the measured peak memory of the fullest device [bytes]."""
-    peak = run.number("peak_mem_gb")
+    peak = run.measured("peak_mem_gb")
     if not peak:
         raise InputError("no peak memory was measured", "fill in peak_mem_gb")
     return peak * 1e9
