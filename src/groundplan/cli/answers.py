@@ -73,7 +73,8 @@ def answers(body: Callable[..., Answer]) -> Callable[..., None]:
         from groundplan.cli.delivery import check_target, deliver, is_ok
 
         asked = _shared_options(**{name: given.pop(name) for name in names})
-        check_target(asked)
+        if asked.out is not None:
+            check_target(asked.out, asked.force)
         answer = body(**given, asked=asked)
         deliver(answer, asked)
         if asked.exit_code and not isinstance(answer, str) and not is_ok(answer):

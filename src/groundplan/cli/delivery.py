@@ -75,31 +75,24 @@ def is_ok(answer: Mapping[str, Any]) -> bool:
     return True
 
 
-def check_target(asked: Asked) -> None:
+def check_target(target: Path, force: bool) -> None:
     """Refuse a file that cannot or may not be written, before any work is done.
 
     Raises
     ------
     InputError
-        A folder, a missing folder, or a file that groundplan did not write (without `--force`).
+        A folder, a missing folder, or a file that groundplan did not write (without `force`).
     """
-    if asked.out is not None:
-        _refuse(asked.out, asked.force)
-
-
-def _refuse(target: Path, force: bool) -> None:
     if target.is_dir():
-        raise InputError(f"--out {target} is a folder", "name a file in it")
+        raise InputError(f"{target} is a folder", "name a file in it")
     if not target.parent.is_dir():
-        raise InputError(f"--out {target}: there is no folder {target.parent}", "make the folder first")
+        raise InputError(f"{target} cannot be written: there is no folder {target.parent}", "make the folder first")
     if not target.exists():
         return
     if not target.is_file():
-        raise InputError(f"--out {target} is not a regular file", "leave --out away and redirect standard output")
+        raise InputError(f"{target} is not a regular file", "name a file, or redirect standard output")
     if not force and not is_ours(target):
-        raise InputError(
-            f"--out {target} exists and was not written by groundplan", "choose another name, or add --force"
-        )
+        raise InputError(f"{target} exists and was not written by groundplan", "choose another name, or add --force")
 
 
 def is_ours(path: Path) -> bool:
@@ -132,7 +125,7 @@ def write_file(target: Path, text: str, force: bool = False) -> None:
     GroundplanError
         When the file system refuses.
     """
-    _refuse(target, force)
+    check_target(target, force)
     real = target.resolve()  # replace what a link points to, not the link
     partial = real.with_name(f".{real.name}.{os.getpid()}.partial")
     try:

@@ -57,15 +57,13 @@ def calibrate(
     Every source in turn is left out and predicted, which takes minutes. --refine takes a few runs of your own and no
     time; put the file of --rows into a catalog folder, and every prediction uses it.
     """
-    from dataclasses import replace
-
     from groundplan.catalog.catalog import load_catalog
     from groundplan.cli.delivery import check_target, write_file
     from groundplan.tasks.calibrate import calibrate as task
     from groundplan.tasks.calibrate import catalog_rows
 
     if rows is not None:
-        check_target(replace(asked, out=rows))
+        check_target(rows, asked.force)
     found = task(load_catalog(), data or (), refine)
     if rows is not None:
         write_file(rows, catalog_rows(found), asked.force)
