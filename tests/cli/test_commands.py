@@ -16,7 +16,20 @@ from groundplan.render import render
 from render.samples import INFEASIBLE, MEMORY, PLAN, SAMPLES
 
 COST = ["cost", "--accelerators", "8", "--price", "$3", "--hours", "24"]
-COMMANDS = ["plan", "memory", "train", "allreduce", "storage", "checkpoint", "cost", "explain", "diff", "catalog"]
+COMMANDS = [
+    "plan",
+    "memory",
+    "train",
+    "allreduce",
+    "storage",
+    "checkpoint",
+    "cost",
+    "explain",
+    "diff",
+    "catalog",
+    "validate",
+    "calibrate",
+]
 
 
 class Answers:

@@ -43,7 +43,9 @@ def svg(chart: Chart, name: str) -> str:
     chart = _drawable(chart)
     drawn = DRAWN[chart.kind](altair, chart)
     styled = (
-        drawn.configure(background="transparent", font="sans-serif", padding={"left": 24, "right": 24})
+        drawn.configure(
+            background="transparent", font="sans-serif", padding={"left": 24, "right": 24, "top": 10, "bottom": 10}
+        )
         .configure_view(stroke=None)
         .configure_axis(
             labelColor=INK, titleColor=INK, gridColor=FAINT, domainColor=FAINT, tickColor=FAINT, labelLimit=260
