@@ -76,3 +76,18 @@ def test_what_is_far_off_is_said_to_be():
         far = [line["name"] for line in csv.DictReader(file) if float(line["median_ape"]) > 30.0]
     unnamed = [name for name in far if not any(word in name and said in known for word, said in NAMES.items())]
     assert unnamed == []
+
+
+def test_the_errors_the_readme_tells_are_those_of_the_runs_not_seen():
+    with (ROOT / "docs/accuracy/held_out.csv").open(encoding="utf-8", newline="") as file:
+        held_out = {one["name"]: one for one in csv.DictReader(file)}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\w-]+ / [^|]+) \| (\d+) \| ([\d.]+) % \| ([\d.]+) % \|$", readme, re.MULTILINE)
+    assert len(rows) > 10
+    for name, runs, median, p90 in rows:
+        one = held_out[name]
+        assert (int(runs), float(median), float(p90)) == (
+            int(one["rows"]),
+            pytest.approx(float(one["median_ape"]), abs=0.051),
+            pytest.approx(float(one["p90_ape"]), abs=0.051),
+        )
