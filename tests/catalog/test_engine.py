@@ -52,7 +52,7 @@ def test_every_kind_is_found_by_what_people_type(catalog):
     assert catalog.storage_product("Amazon S3").id == "s3"
     assert catalog.optimizer("AdamW 8bit").id == "adamw-8bit"
     assert catalog.precision("BFloat16").id == "bf16"
-    assert catalog.stack("NeMo").id == "megatron-core"
+    assert catalog.stack("NeMo").id == "nemo"
     assert catalog.cpu("EPYC 9654").id == "epyc-9654"
     assert catalog.grid("Germany").id == "on-prem-de"
 

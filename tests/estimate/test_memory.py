@@ -88,7 +88,7 @@ def layout(**fields):
 
 
 def job(model, method=Method.PRETRAIN, lora=None, sequence=2048, global_batch=1024):
-    return TrainingJob(model, method, lora, None, 1e9, sequence, global_batch, "adamw", (), None, None)
+    return TrainingJob(model, method, lora, None, 1e9, sequence, sequence, global_batch, "adamw", (), None, None)
 
 
 def terms(model, where, precision=BF16, optimizer=ADAMW, stack=PLAIN, flash=True, **what):

@@ -137,3 +137,11 @@ def test_experts_pay_for_their_all_to_all():
     together = replace(apart, ep=1)
     assert term(shop, "expert_parallel", together) == 0.0
     assert term(shop, "expert_parallel", apart) > 0.0
+
+
+def test_packed_documents_attend_only_within_themselves():
+    whole, packed = workshop(), workshop(document_length=512)
+    assert term(packed, "attention") < 0.4 * term(whole, "attention")
+    assert term(packed, "matmul") == term(whole, "matmul")
+    four = workshop(global_batch=512, sequence_length=512)  # as many tokens, each document a sequence of its own
+    assert term(packed, "attention") == pytest.approx(term(four, "attention", replace(LAYOUT, micro_batch=8)), rel=1e-6)

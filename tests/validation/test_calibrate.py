@@ -103,9 +103,9 @@ def test_conformal_factors_cover_what_they_promise(n):
 def test_every_regime_of_the_published_runs_has_an_interval_that_holds_the_prediction():
     cases, _ = read_cases(read_measured(PUBLISHED / "training.csv"), CATALOG)
     predicted = gather(cases, CATALOG).seconds(CATALOG, {})
-    for one in regime_intervals(cases, predicted):
+    for one in regime_intervals(cases, predicted, {}):
         assert 0.0 < one.low <= 1.0 <= one.high
-    fallback = [one for one in regime_intervals(cases, predicted) if one.stack == ""]
+    fallback = [one for one in regime_intervals(cases, predicted, {}) if one.stack == ""]
     assert [one.rows for one in fallback] == [0, 0]
 
 

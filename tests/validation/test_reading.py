@@ -53,8 +53,9 @@ def test_every_published_run_can_be_predicted():
         ("Megatron-DeepSpeed", "2022", "megatron-2021"),
         ("Megatron-LM", "2022", "megatron-2021"),
         ("Megatron-LM @23e00ed0 (real run), TE 2.11, torch 2.10", "2026", "megatron-lm"),
-        ("NeMo 24.07 (Megatron-Core)", "2024", "megatron-core"),
-        ("Megatron-Bridge (Megatron-Core) 25.11 NeMo Container", "2025", "megatron-core"),
+        ("NeMo 24.07 (Megatron-Core)", "2024", "nemo-2024"),
+        ("NeMo 25.02 (Megatron-Core)", "2025", "nemo"),
+        ("Megatron-Bridge (Megatron-Core) 25.11 NeMo Container", "2025", "nemo"),
         ("Megatron-Bridge (Megatron-Core) 26.08 NeMo Container", "2026", "megatron-bridge"),
         ("MaxText (JAX)", "2024", "xla"),
         ("PaxML (JAX) + TransformerEngine", "2025", "xla"),
@@ -122,6 +123,29 @@ def test_an_unknown_model_is_built_to_its_parameter_count():
     plain = case(model="MPT-like", params_b="6.65", ffn="16384", kv_heads="32", vocab="50368").job.model
     assert plain.parameters == pytest.approx(6.65e9, rel=0.01)
     assert not plain.feed_forward.gated and plain.tied_embeddings
+
+
+@pytest.mark.parametrize(
+    ("cells", "vpp"),
+    [
+        ({"pp": "4"}, 8),  # 32 layers on 4 stages, one layer each
+        ({"pp": "4", "vpp": "2"}, 2),
+        ({"pp": "4", "layers": "30"}, 1),  # does not divide
+        ({"pp": "4", "global_batch_seqs": "24"}, 1),  # 6 micro-batches do not fill 4 stages evenly
+        ({"pp": "4", "framework": "MaxText (JAX)"}, 1),  # does not interleave
+        ({"pp": "1"}, 1),
+    ],
+)
+def test_open_virtual_stages_are_one_layer_each_where_recipes_interleave(cells, vpp):
+    read = case(**cells)
+    assert read.layout.vpp == vpp
+    assert (f"vpp {vpp}" in read.assumed) == (vpp > 1 and "vpp" not in cells)
+
+
+def test_supervised_fine_tuning_packs_short_documents():
+    assert case().job.document_length == 8192
+    assert case(model="Llama-3-8B SFT").job.document_length < 1000
+    assert case(framework="llm-foundry/Composer (PyTorch FSDP)", model="Llama SFT").job.document_length == 8192
 
 
 def test_open_recomputation_is_the_lightest_that_fits():

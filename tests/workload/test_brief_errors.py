@@ -52,6 +52,11 @@ def complaint(text: str, *sets: str) -> InputError:
         ("train: {tokens: 1T}", "train (line 1): 'model' is missing", "add model"),
         (GOOD + "goals: {deadline: 3 d}", "unknown key 'goals' in the brief (line 2)", "did you mean goal?"),
         (GOOD + "goal:\n  dead_line: 3 d", "unknown key 'dead_line' in goal (line 3)", "did you mean deadline?"),
+        (
+            "train: {model: llama-3.1-8b, tokens: 1T, sequence_length: 4096, document_length: 8192}",
+            "8192 tokens are more than the sequence of 4096",
+            "write 4096 or less",
+        ),
         ("train:\n  modell: llama-3.1-8b", "unknown key 'modell' in train (line 2)", "did you mean model?"),
         (GOOD + "overrides: {layout: {tpp: 8}}", "unknown key 'tpp' in overrides.layout (line 2)", "tp"),
         (GOOD + "goal: 3 d", "goal (line 2): expected a section", "examples/"),

@@ -80,10 +80,10 @@ def training_flops_per_token(job: TrainingJob) -> float:
     Forward, input gradients and weight gradients; adapters leave out the weight gradients of the frozen matrices.
     """
     model = job.model
-    whole = model_flops_per_token(model, job.sequence)
+    whole = model_flops_per_token(model, job.document_length)
     if job.method not in (Method.LORA, Method.QLORA) or isinstance(model, SampleModel):
         return whole
-    forward = forward_flops_per_token(model, float(job.sequence))
+    forward = forward_flops_per_token(model, float(job.document_length))
     return whole - float(forward.total - forward.attention)
 
 

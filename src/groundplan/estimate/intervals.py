@@ -28,7 +28,11 @@ class Interval:
 
     def assumption(self) -> Assumption:
         """Return the interval as a plan lists it."""
-        behind = f"{self.rows} published runs of this stack and architecture: " if self.rows else ""
+        behind = (
+            f"{self.rows} published runs of this stack, or of the one whose constants it shares, on this architecture: "
+            if self.rows
+            else ""
+        )
         return Assumption(
             "step_interval", f"{self.low:.3g} to {self.high:.3g} of the value", "", "derived", behind + self.source
         )

@@ -162,27 +162,27 @@ def _attention_times(
     model: TransformerModel, job: TrainingJob, setting: Setting, rates: Rates, layout: Layout
 ) -> tuple[Floats, Floats]:
     """Forward and backward seconds of the attention core, averaged over full and windowed layers."""
-    block = model.attention
-    full = attended_pairs(job.sequence, block.causal, 0)
-    windowed = attended_pairs(job.sequence, block.causal, block.window) if np.any(block.window) else full
+    block, length = model.attention, job.document_length
+    full = attended_pairs(length, block.causal, 0)
+    windowed = attended_pairs(length, block.causal, block.window) if np.any(block.window) else full
     share = block.windowed_layers / model.layers
     pairs = full * (1.0 - share) + windowed * share
-    per_device = layout.micro_batch / (layout.tp * layout.cp)
+    per_device = layout.micro_batch * (job.sequence / length) / (layout.tp * layout.cp)
     flops = attention_flops(pairs, block.heads, block.head_dim, block.value_head_dim) * per_device
     if setting.flash_attention:
-        forward = flash_efficiency(pairs / job.sequence, block.head_dim, rates.flash_forward_share, rates.tile)
-        backward = flash_efficiency(pairs / job.sequence, block.head_dim, rates.flash_backward_share, rates.tile)
+        forward = flash_efficiency(pairs / length, block.head_dim, rates.flash_forward_share, rates.tile)
+        backward = flash_efficiency(pairs / length, block.head_dim, rates.flash_backward_share, rates.tile)
         return (
             flash_attention_s(flops, rates.attention_flops_per_s, forward),
             flash_attention_s(flops * FLASH_BACKWARD_FLOPS, rates.attention_flops_per_s, backward),
         )
     # Unfused kernels compute the full square and mask it.
     square = (
-        attention_flops(attended_pairs(job.sequence, False, 0), block.heads, block.head_dim, block.value_head_dim)
+        attention_flops(attended_pairs(length, False, 0), block.heads, block.head_dim, block.value_head_dim)
         * per_device
     )
     moved = (
-        unfused_attention_bytes(job.sequence, block.heads, setting.precision.activation_bytes, UNFUSED_SCORE_PASSES)
+        unfused_attention_bytes(length, block.heads, setting.precision.activation_bytes, UNFUSED_SCORE_PASSES)
         * per_device
     )
     scores = elementwise_s(moved, rates.memory_bytes_per_s, KERNEL_FIXED_S)

@@ -112,7 +112,7 @@ def calibrate(catalog: Catalog, data: Sequence[Path] = (), refine: bool = False)
     if not refine:
         unseen, folds = out_of_fold(evidence, constants, catalog, fitted)
         held_out, sets = _score(evidence, unseen, unseen_factors(cases, unseen, fold_names(cases)))
-        intervals = tuple(regime_intervals(cases, unseen))
+        intervals = tuple(regime_intervals(cases, unseen, _kin(constants)))
     shown = held_out or after
     return Calibration(
         schema="groundplan/calibrate/1",
@@ -142,6 +142,11 @@ def catalog_rows(calibration: Calibration) -> str:
         for row in (one.row, *one.shared) if one.rows else ():
             rows.setdefault(one.table, {}).setdefault(row, {"like": row})[one.attribute] = figure
     return "# groundplan calibrate\n" + yaml.safe_dump(rows, sort_keys=True, allow_unicode=True, width=120)
+
+
+def _kin(constants: Sequence[Constant]) -> dict[str, str]:
+    """Each stack that shares constants, by the stack they are fitted on."""
+    return {stack: one.row for one in constants if one.table == "stacks" for stack in one.shared}
 
 
 def _source(one: FittedConstant) -> str:

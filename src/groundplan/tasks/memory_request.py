@@ -193,6 +193,7 @@ def _job(request: MemoryRequest, model: Model) -> TrainingJob:
         dataset=None,
         tokens=0.0,
         sequence=sequence_of(request, model),
+        document_length=sequence_of(request, model),
         global_batch=request.micro_batch * request.dp * request.pp * MICRO_BATCHES_PER_STAGE,
         optimizer=request.optimizer,
         precisions=(request.precision,),

@@ -8,8 +8,8 @@ rows, with wider quantiles, and says so.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,8 +58,11 @@ def conformal_factors(ratios: Array, coverage: float) -> tuple[float, float]:
     return min(float(ordered[n - rank]), 1.0), max(float(ordered[rank - 1]), 1.0)
 
 
-def regime_intervals(cases: Sequence[Case], predicted: Array) -> list[RegimeInterval]:
-    """Return the interval of every regime with rows, at both scales, and that of regimes without rows."""
+def regime_intervals(cases: Sequence[Case], predicted: Array, kin: Mapping[str, str]) -> list[RegimeInterval]:
+    """Return the interval of every regime with rows, at both scales, and that of regimes without rows.
+
+    `kin` names for a stack the one whose constants it shares: without runs of its own it takes those intervals too.
+    """
     ratios = np.asarray([case.measured for case in cases]) / predicted
     keys = [_regime(case) for case in cases]
     found: list[RegimeInterval] = []
@@ -70,6 +73,10 @@ def regime_intervals(cases: Sequence[Case], predicted: Array) -> list[RegimeInte
             if rows is not None:
                 own = sum(key == regime for key in keys)
                 found.append(RegimeInterval(*regime, *conformal_factors(ratios[rows], COVERAGE), own))
+    measured = {key[0] for key in keys}
+    for stack, like in kin.items():
+        if stack not in measured:
+            found += [replace(one, stack=stack) for one in found if one.stack == like]
     for experts in ("no", "yes"):
         some = np.asarray([key[2] == experts for key in keys])
         if some.any():

@@ -44,7 +44,7 @@ def run_layout(run: MeasuredRun, stack: Stack, assumed: list[str]) -> tuple[Layo
     layout = Layout(
         tp=tp,
         pp=pp,
-        vpp=run.size("vpp", 1) if pp > 1 else 1,
+        vpp=_interleaving(run, stack, pp, batch / (dp * micro), assumed),
         cp=cp,
         ep=min(ep, dp * cp),
         dp=dp,
@@ -56,6 +56,20 @@ def run_layout(run: MeasuredRun, stack: Stack, assumed: list[str]) -> tuple[Layo
         offload="offload" in run.text("zero_or_fsdp").lower(),
     )
     return layout, round(batch)
+
+
+def _interleaving(run: MeasuredRun, stack: Stack, pp: int, micro_batches: float, assumed: list[str]) -> int:
+    """Return the virtual stages as stated; where open, one layer each if the stack's recipes interleave and it divides.
+
+    An interleaved schedule needs as many layers and micro-batches as fill its stages evenly.
+    """
+    if pp == 1 or run.text("vpp"):
+        return run.size("vpp", 1) if pp > 1 else 1
+    chunks, rest = divmod(run.size("layers"), pp)
+    if stack.id not in MEGATRON or rest or micro_batches % pp:
+        return 1
+    assumed.append(f"vpp {chunks}")
+    return chunks
 
 
 def run_devices(run: MeasuredRun) -> int:

@@ -25,6 +25,8 @@ Array = NDArray[np.floating]
 LIGHTEST = 0.85
 """Share of the predicted peak that must fit for a recomputation to be taken where a source leaves it open: published
 runs are tuned to the last gigabyte, in ways no table states."""
+JOB_NUMBERS = ("sequence", "document_length", "global_batch", "tokens")
+"""What of a job differs between the cases of a batch."""
 OPEN_RECOMPUTE = (
     (Recompute.NONE, 0.0),
     (Recompute.SELECTIVE, 0.0),
@@ -103,10 +105,8 @@ def _shape(model: Any) -> Hashable:
 
 def _batch(cases: Sequence[Case], places: Sequence[int], catalog: Catalog) -> Batch:
     model: Any = stacked([case.job.model for case in cases])
-    sequence, global_batch, tokens = (
-        _column([getattr(case.job, name) for case in cases]) for name in ("sequence", "global_batch", "tokens")
-    )
-    job = replace(cases[0].job, model=model, sequence=sequence, global_batch=global_batch, tokens=tokens)
+    numbers: dict[str, Any] = {name: _column([getattr(case.job, name) for case in cases]) for name in JOB_NUMBERS}
+    job = replace(cases[0].job, model=model, **numbers)
     clusters = {id(case.setting.cluster): case.setting for case in cases}
     order = {key: place for place, key in enumerate(clusters)}
     batch = Batch(

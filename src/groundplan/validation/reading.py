@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from groundplan.catalog.catalog import Catalog
+from groundplan.catalog.rows import Stack
 from groundplan.design.cluster import Setting
 from groundplan.design.layout import Layout
 from groundplan.errors import InputError
@@ -15,9 +16,12 @@ from groundplan.validation.layouts import run_devices, run_layout, stated_recomp
 from groundplan.validation.measured import MeasuredRun
 from groundplan.validation.models import run_model
 from groundplan.validation.network import run_cluster
-from groundplan.validation.software import run_accelerator, run_method, run_optimizer, run_software
-from groundplan.workload.job import TrainingJob
+from groundplan.validation.software import MEGATRON, run_accelerator, run_method, run_optimizer, run_software
+from groundplan.workload.job import Method, TrainingJob
 
+SQUAD_TOKENS = 200
+"""Mean tokens of a context of SQuAD with its question and answer: about 120 + 11 + 3 words of 1.4 tokens, rounded up
+(Rajpurkar et al. 2016, arXiv 1606.05250; class derived)."""
 LONGEST = re.compile(r"longest:([^);]*)", re.IGNORECASE)
 """What a source says of its longest samples where the sequence length is open."""
 
@@ -68,6 +72,7 @@ def read_case(run: MeasuredRun, catalog: Catalog, measure: Measure) -> Case:
         dataset=None,
         tokens=float(batch * sequence),
         sequence=sequence,
+        document_length=_document_length(run, stack, method, sequence, assumed),
         global_batch=batch,
         optimizer=run_optimizer(run),
         precisions=(precision.id,),
@@ -102,6 +107,18 @@ def measured_peak_bytes(run: MeasuredRun, batch: int) -> float:
     if not peak:
         raise InputError("no peak memory was measured", "fill in peak_mem_gb")
     return peak * 1e9
+
+
+def _document_length(run: MeasuredRun, stack: Stack, method: Method, sequence: int, assumed: list[str]) -> int:
+    """Mean tokens of the documents packed into a sequence; all of it where nothing is packed.
+
+    NVIDIA's recipes for supervised fine-tuning pack SQuAD whether their tables say so or not.
+    """
+    packs = stack.id in MEGATRON and "sft" in run.text("model").lower()
+    if method is not Method.FULL or not (packs or "packed" in run.text("notes").lower()):
+        return sequence
+    assumed.append(f"documents of {SQUAD_TOKENS} tokens")
+    return min(SQUAD_TOKENS, sequence)
 
 
 def _sequence(run: MeasuredRun) -> int:

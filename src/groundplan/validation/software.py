@@ -14,10 +14,14 @@ from groundplan.workload.job import Lora, Method
 
 OLD_MEGATRON = 2022
 """Last year in which Megatron-LM meant code without flash attention and overlapped gradients."""
+NVIDIA_RECIPES = re.compile(r"\bnemo\b|\bmegatron-bridge\b", re.IGNORECASE)
+"""Frameworks whose published runs are NVIDIA's performance recipes: gradients in 16 bits, interleaved stages."""
+EARLY_NEMO = 2024
+"""Last year of those recipes with attention kernels of well below FlashAttention-3's speed."""
 GRAPHS_SINCE = 26.06
 """Release of NVIDIA's container from which Megatron Bridge captures its layers as graphs and fuses permutation."""
 RELEASE = re.compile(r"\b(2\d\.\d\d)(?:\.\d\d)? NeMo")
-MEGATRON = ("megatron-core", "megatron-bridge", "megatron-lm")
+MEGATRON = ("megatron-core", "nemo", "nemo-2024", "megatron-bridge", "megatron-lm")
 """Stacks whose sequence parallelism is on and whose optimizer is distributed unless a source says otherwise."""
 PLAIN = ("pytorch-eager", "pytorch-compiled", "huggingface", "fsdp")
 """Stacks in which autocast really casts: compilers of whole programs fold it away."""
@@ -53,8 +57,10 @@ def run_stack(framework: str, year: float | None, accelerator: Accelerator, cata
     if name is None:
         return catalog.default_stack(accelerator)
     release = RELEASE.search(framework)
-    if name == "megatron-bridge" and (release is None or float(release[1]) < GRAPHS_SINCE):
-        name = "megatron-core"
+    if NVIDIA_RECIPES.search(framework):
+        fused = release is not None and float(release[1]) >= GRAPHS_SINCE
+        early = year is not None and year <= EARLY_NEMO
+        name = "megatron-bridge" if fused else "nemo-2024" if early else "nemo"
     if name == "megatron-lm" and year is not None and year <= OLD_MEGATRON:
         name = "megatron-2021"
     return catalog.stacks[name]

@@ -54,6 +54,27 @@ def read_sequence(value: object, model: Model, method: Method, reading: Reading)
     return taken
 
 
+def read_document_length(value: object, sequence: int, model: Model, reading: Reading) -> int:
+    """Return the mean tokens of the documents packed into a sequence; all of it where the brief says nothing.
+
+    Raises
+    ------
+    InputError
+        Longer than the sequence, or given for a model that has no text.
+    """
+    key = "train.document_length"
+    given = reading.whole(value, key)
+    if given is None:
+        return sequence
+    if isinstance(model, SampleModel) or model.domain == "image":
+        raise reading.wrong(key, f"{model.name} reads no documents", "remove document_length")
+    if given > sequence:
+        raise reading.wrong(
+            key, f"{given} tokens are more than the sequence of {sequence}", f"write {sequence} or less, or remove it"
+        )
+    return given
+
+
 def read_global_batch(value: object, sequence: int, model: Model, method: Method, reading: Reading) -> int:
     """Return the sequences (samples) of one optimizer step.
 

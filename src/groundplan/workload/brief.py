@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groundplan.quantities import format_exact
-from groundplan.workload.batch import read_global_batch, read_sequence
+from groundplan.workload.batch import read_document_length, read_global_batch, read_sequence
 from groundplan.workload.dataset import read_dataset
 from groundplan.workload.job import Brief, Candidates, Goal, Lora, Method, Objective, Overrides, TrainingJob
 from groundplan.workload.model import Model, SampleModel
@@ -119,6 +119,7 @@ def _job(train: TrainSection, base_folder: Path, catalog: Catalog, reading: Read
         dataset=dataset,
         tokens=tokens,
         sequence=sequence,
+        document_length=read_document_length(train.document_length, sequence, model, reading),
         global_batch=read_global_batch(train.global_batch, sequence, model, method, reading),
         optimizer=reading.name(optimizer, "train.optimizer", partial(catalog.find, "optimizers")),
         precisions=reading.names(train.precision, "train.precision", partial(catalog.find, "precisions")),
@@ -231,6 +232,7 @@ def _resolved(
         "model": job.model.id if isinstance(sections.train.model, str) else dict(sections.train.model),
         "method": job.method.value,
         "sequence_length": None if isinstance(job.model, SampleModel) else job.sequence,
+        "document_length": None if job.document_length == job.sequence else job.document_length,
         "global_batch": job.global_batch,
         "optimizer": job.optimizer,
         "precision": list(job.precisions) or None,

@@ -51,6 +51,7 @@ class TrainingJob:
     dataset: Dataset | None
     tokens: float  # total over the run; for SampleModel: samples
     sequence: int  # tokens per sequence; 1 for SampleModel
+    document_length: int  # mean tokens that attention spans: of the documents packed into a sequence, or all of it
     global_batch: int  # sequences per optimizer step
     optimizer: str  # id of a row of catalog `optimizers`
     precisions: tuple[str, ...]  # ids of catalog `precisions`, first preferred; () = any the accelerator has

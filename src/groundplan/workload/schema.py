@@ -47,6 +47,7 @@ class TrainSection(Section):
     dataset: DatasetSection | None = None
     tokens: Quantity | None = None
     sequence_length: Quantity | None = None
+    document_length: Quantity | None = None
     global_batch: Quantity | None = None
     method: str | None = None
     lora: LoraSection | None = None
