@@ -20,6 +20,7 @@ COMMANDS = [
     "plan",
     "memory",
     "train",
+    "serve",
     "allreduce",
     "storage",
     "checkpoint",

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from groundplan.catalog.catalog import load_catalog
 from groundplan.catalog.rows import Optimizer, Precision, Stack
+from groundplan.design.deployment import Deployment
 from groundplan.design.layout import Layout, Recompute
 from groundplan.errors import InputError
 from groundplan.estimate.memory import allocated_bytes, host_bytes, memory_terms, peak_bytes
@@ -357,7 +358,7 @@ def test_key_value_heads_are_replicated_beyond_their_number():
 def test_70b_weights_at_16_bits_are_131_gib_as_measured():
     # llm-d-benchmark pull request 381 reports 131.4 GiB for 70.55e9 parameters.
     model = llama(layers=80, hidden=8192, width=28672, heads=64, kv_heads=8, vocabulary=128256)
-    held = serving_memory_terms(model, 1, 2048, "bf16", "bf16", 1, 1, 0.0)
+    held = serving_memory_terms(model, Deployment(1, 1, 1, 1, "bf16", "bf16"), 2048, 1)
     assert held["weights"] / 2**30 == pytest.approx(131.4, rel=2e-3)
 
 

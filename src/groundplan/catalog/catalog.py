@@ -19,6 +19,7 @@ from groundplan.catalog.rows import (
     Accelerator,
     Architecture,
     Cpu,
+    Engine,
     Fabric,
     Grid,
     Host,
@@ -100,6 +101,11 @@ class Catalog:
         return self._table("stacks", Stack)
 
     @cached_property
+    def engines(self) -> Mapping[str, Engine]:
+        """Serving engines by id."""
+        return self._table("engines", Engine)
+
+    @cached_property
     def architectures(self) -> Mapping[str, Architecture]:
         """Accelerator architectures by id."""
         return self._table("architectures", Architecture)
@@ -164,6 +170,10 @@ class Catalog:
     def stack(self, name: str) -> Stack:
         """Return the software stack people call `name`."""
         return self.stacks[self.find("stacks", name)]
+
+    def engine(self, name: str) -> Engine:
+        """Return the serving engine people call `name`, such as ``vLLM`` or ``TensorRT-LLM``."""
+        return self.engines[self.find("engines", name)]
 
     def find(self, kind: str, name: str) -> str:
         """Return the id that `name` means among the rows of a kind.

@@ -172,6 +172,29 @@ class Stack(Row):
 
 
 @dataclass(frozen=True, slots=True)
+class Engine(Row):
+    """A serving engine: what its scheduler, its kernels and its memory manager do, the same for every model."""
+
+    iteration_s: float  # of the host, for an iteration, that the device waits for
+    sequence_s: float  # the same for each sequence in it
+    request_s: float  # of the front end, for a request: transport, tokens, first answer
+    kernel_s: float  # between two kernels of a captured graph
+    eager_kernel_s: float  # to launch one where prompts keep the iteration from being captured
+    kernels_per_layer: float  # kernels of a dense layer
+    kernels_per_moe_layer: float  # those that routing and experts add
+    matmul_factor: float  # matmul rate over the architecture's
+    stream_factor: float  # rate of reading weights and cache over the architecture's
+    expert_factor: float  # rate of grouped products of experts over that of dense ones
+    memory_utilization: float  # share of a device's memory it takes
+    graph_bytes: float  # captured graphs and communication buffers
+    block_tokens: int  # cache is handed out in blocks of as many
+    max_sequences: int
+    max_batched_tokens: int
+    chunked_prefill: bool  # prompt tokens join decoding sequences in one iteration
+    prefix_caching: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Architecture(Row):
     """An accelerator architecture: what training loops reach of its best measured rates, as shares of them."""
 
@@ -184,6 +207,7 @@ class Architecture(Row):
     attention_rate: str = ""  # key of the rate attention runs at whatever the precision; "" = the precision's
     host_computes: bool = False  # a processor: launching and computing take turns
     tile: float = 128.0  # side of the tiles its kernels work on
+    stream_share: float = 0.8  # of the memory bandwidth, that reading weights or cache reaches
     flops_per_joule: float | None = None  # bf16 matmuls at the power limit; None = the limit does not bind
 
 

@@ -12,6 +12,7 @@ from groundplan.catalog.rows import (
     Accelerator,
     Architecture,
     Cpu,
+    Engine,
     Fabric,
     Grid,
     Host,
@@ -34,6 +35,7 @@ ROW_TYPES: Mapping[str, type[Row]] = {
     "precisions": Precision,
     "optimizers": Optimizer,
     "stacks": Stack,
+    "engines": Engine,
     "architectures": Architecture,
 }
 """Kind -> the type of its rows. Prices and models are read elsewhere: they are no attribute tables."""

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from groundplan import __version__
-from groundplan.cli import calculators, catalog, plans, proofs
+from groundplan.cli import calculators, catalog, plans, proofs, serving
 from groundplan.cli.answers import answers
 from groundplan.cli.asked import Answer
 
@@ -72,6 +72,7 @@ COMMANDS: tuple[Callable[..., Answer], ...] = (
     plans.plan,
     calculators.memory,
     calculators.train,
+    serving.serve,
     calculators.allreduce,
     calculators.storage,
     calculators.checkpoint,

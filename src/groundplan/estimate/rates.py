@@ -122,10 +122,10 @@ def resolve_rates(setting: Setting, known: Iterable[Accelerator]) -> Rates:
     # What a part has no rate for runs in the next narrower width its matmuls have: fp16 for bf16.
     head_peak = _peak(accelerator, precision.attention) or _peak(accelerator, "fp16") or peak
     attention_peak = _peak(accelerator, architecture.attention_rate) or head_peak
-    intra, inter, domain = _links(setting.cluster)
+    intra, inter, domain = network(setting.cluster)
     return Rates(
         peak_flops_per_s=peak,
-        gemm_flops_per_s=peak * reached * _matmul_share(architecture, precision.gemm),
+        gemm_flops_per_s=peak * reached * matmul_share(architecture, precision.gemm),
         head_flops_per_s=head_peak * reached * architecture.matmul_share,
         attention_flops_per_s=attention_peak * best,
         memory_bytes_per_s=memory_bytes_per_s,
@@ -146,7 +146,7 @@ def resolve_rates(setting: Setting, known: Iterable[Accelerator]) -> Rates:
     )
 
 
-def _matmul_share(architecture: Architecture, kind: str) -> float:
+def matmul_share(architecture: Architecture, kind: str) -> float:
     """Share of the best measured matmul that training reaches, by the width of the operands."""
     if kind in ("fp8", "int8"):
         return architecture.matmul_share_8bit or architecture.matmul_share
@@ -174,7 +174,7 @@ def _peak(accelerator: Accelerator, kind: str) -> float | None:
     return accelerator.flops.get(kind)
 
 
-def _links(cluster: Cluster) -> tuple[float, float, int]:
+def network(cluster: Cluster) -> tuple[float, float, int]:
     """Per-device rate inside and across scale-up domains, and the domain's size."""
     host, accelerator, fabric = cluster.host, cluster.accelerator, cluster.fabric
     if host.scaleup_domain > 1 and accelerator.scaleup_bytes_per_s:

@@ -22,6 +22,7 @@ class IterationLaw:
     decode_context_s: float  # of attention, for each cached token that a decoding sequence reads
     prefill_pair_s: float  # of attention, for each (query, key) pair of a prompt
     sequence_s: float  # of the host, for each sequence in the iteration
+    prefill_s: float  # least of an iteration that brings prompt tokens: no captured graph launches its kernels
 
     def seconds(self, tokens: Floats, decode_context: Floats, prefill_pairs: Floats, sequences: Floats) -> Floats:
         """Return the seconds of iterations; all arguments broadcast. Tokens beyond the table are scaled from its end.
@@ -40,12 +41,14 @@ class IterationLaw:
         largest = len(self.tokens_s) - 1
         inside = np.interp(np.minimum(tokens, largest), np.arange(largest + 1), self.tokens_s)
         beyond = np.maximum(np.asarray(tokens) / largest, 1.0)
-        return (
+        device = (
             inside * beyond
             + self.decode_context_s * decode_context
             + self.prefill_pair_s * prefill_pairs
             + self.sequence_s * sequences
         )
+        result: Floats = np.where(np.asarray(prefill_pairs) > 0.0, np.maximum(device, self.prefill_s), device)
+        return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Replica:
     chunked_prefill: bool  # prompts are cut to what an iteration has left beside decoding; else they run whole, alone
     prefix_caching: bool
     kv_token_bytes: float  # of all devices together, for transfers between prefill and decode
+    request_s: float  # of the front end, for a request, beside the scheduler: transport, tokens, detokenisation
     start_s: float  # from asking for it until it serves: machine, weights, graphs
     watts_busy: float  # of all its devices and their hosts
     watts_idle: float

@@ -4,90 +4,86 @@ from __future__ import annotations
 
 import numpy as np
 
-from groundplan.errors import UnknownName
-from groundplan.estimate.layer_memory import model_parameters
-from groundplan.estimate.stage_memory import Terms
+from groundplan.design.deployment import Deployment
+from groundplan.estimate.formats import SIXTEEN_BIT, attention_format, kv_format_bytes, weight_format
+from groundplan.estimate.layer_memory import LayerParameters, model_parameters
 from groundplan.physics.arrays import Floats
 from groundplan.physics.kv_cache import cached_tokens, kv_elements, latent_kv_elements
 from groundplan.physics.memory import FP32_BYTES
 from groundplan.workload.model import AttentionKind, TransformerModel
 
-SIXTEEN_BIT = 2.0
-GROUP = 128.0  # weights that share a 16-bit scale and zero point in 4-bit checkpoints (AWQ, GPTQ defaults)
-FP4_BLOCK = 16.0  # NVFP4: one fp8 scale for 16 weights
-WEIGHT_BYTES = {
-    "fp32": 4.0,
-    "bf16": SIXTEEN_BIT,
-    "fp16": SIXTEEN_BIT,
-    "fp8": 1.0,
-    "int8": 1.0,
-    "int4": 0.5 + 2 * SIXTEEN_BIT / GROUP,
-    "nvfp4": 0.5 + 1.0 / FP4_BLOCK,
-}
-KV_BYTES = {"fp32": 4.0, "bf16": SIXTEEN_BIT, "fp16": SIXTEEN_BIT, "fp8": 1.0, "int8": 1.0}
-PREFILL_TOKENS = 8192.0  # tokens of one scheduler step: the default of vLLM's server on large accelerators
-
 
 def serving_memory_terms(
-    model: TransformerModel,
-    batch: int,
-    sequence: int,
-    weight_precision: str,
-    kv_precision: str,
-    tp: int,
-    pp: int,
-    context_bytes: float,
-) -> Terms:
-    """Return the bytes one device holds to serve `batch` sequences of `sequence` tokens at once.
+    model: TransformerModel, deployment: Deployment, batched_tokens: float, sequences: float
+) -> dict[str, float]:
+    """Return the bytes one device holds beside the cache and the framework.
 
     Parameters
     ----------
     model : TransformerModel
-    batch, sequence : int
-        Sequences in flight and tokens of each, prompt and answer together.
-    weight_precision, kv_precision : str
-        Keys of `WEIGHT_BYTES` and `KV_BYTES`. Quantised checkpoints keep embeddings, norms and head at 16 bits.
-    tp, pp : int
-        Tensor- and pipeline-parallel ranks. Beyond `kv_heads` ranks, key-value heads are replicated.
-    context_bytes : float
-        Driver context and communication library. [bytes]
+    deployment : Deployment
+        Quantised checkpoints keep embeddings, norms and head at 16 bits, those with 4-bit experts attention too.
+    batched_tokens, sequences : float
+        Most tokens and sequences of one iteration, which size the workspace and the logits.
 
     Returns
     -------
-    dict[str, Floats]
-        `weights`, `kv_cache`, `workspace`, `logits`, `framework`. [bytes]
+    dict[str, float]
+        `weights`, `workspace`, `logits`. [bytes]
     """
-    if weight_precision not in WEIGHT_BYTES:
-        raise UnknownName("weight precision", weight_precision, WEIGHT_BYTES)
-    if kv_precision not in KV_BYTES:
-        raise UnknownName("KV-cache precision", kv_precision, KV_BYTES)
-    tables_width = max(WEIGHT_BYTES[weight_precision], SIXTEEN_BIT)
-    parameters = model_parameters(model)
-    tables = parameters.embedding + parameters.head
-    if pp > 1:  # one end each; a tied table is held by both
-        tables = max(parameters.embedding, parameters.table)
-    share = float(np.ceil(model.layers / pp)) / model.layers
-    body = (model.parameters - model.embedding_parameters) * share
-    tokens = min(float(batch * sequence), PREFILL_TOKENS)
+    tokens, rows = batched_tokens / deployment.dp, sequences / deployment.dp
     return {
-        "weights": (body * WEIGHT_BYTES[weight_precision] + tables * tables_width) / tp,
-        "kv_cache": batch * kv_bytes(model, sequence, kv_precision, tp) * share,
-        "workspace": tokens * SIXTEEN_BIT * _widest_elements(model) / tp + tokens * SIXTEEN_BIT * 2.0 * model.hidden,
-        "logits": batch * model.vocabulary * FP32_BYTES / tp,
-        "framework": context_bytes,
+        "weights": _weight_bytes(model, deployment),
+        "workspace": tokens * SIXTEEN_BIT * (_widest_elements(model) / deployment.tp + 2.0 * model.hidden),
+        "logits": rows * model.vocabulary * FP32_BYTES / deployment.tp,
     }
+
+
+def _weight_bytes(model: TransformerModel, deployment: Deployment) -> float:
+    """Weights of the fullest device: its stage's layers, split as the deployment splits them, and one table."""
+    weights = weight_format(deployment.weights)
+    projections = attention_format(weights, model.experts is not None)
+    parameters = model_parameters(model)
+    tables = float(parameters.embedding + parameters.head)
+    if deployment.pp > 1:  # one end each; a tied table is held by both
+        tables = float(max(parameters.embedding, parameters.table))
+    share = float(np.ceil(model.layers / deployment.pp)) / model.layers
+    sparse = model.experts.layers if model.experts else 0
+    dense, expert = parameters.dense_layer, parameters.expert_layer
+    layers = model.dense_layers * _layer_bytes(dense, deployment, projections.weight_bytes)
+    layers += sparse * _layer_bytes(expert, deployment, projections.weight_bytes)
+    experts = sparse * float(expert.experts) * weights.weight_bytes / deployment.stage
+    return (layers + experts) * share + tables * max(weights.weight_bytes, SIXTEEN_BIT) / deployment.tp
+
+
+def _layer_bytes(layer: LayerParameters, deployment: Deployment, width: float) -> float:
+    """Bytes of a layer without its experts."""
+    return float(layer.split / deployment.tp + layer.whole) * width
+
+
+def cache_token_bytes(model: TransformerModel, deployment: Deployment, context: float) -> float:
+    """Return what one token of a sequence of `context` tokens takes on one device of a stage, on average. [bytes]
+
+    Windowed layers keep no more than their window of the sequence.
+    """
+    block = model.attention
+    kept = float(cached_tokens(context, model.layers, block.windowed_layers, block.window)) / context
+    return _token_elements(model, deployment.tp) * kept * kv_format_bytes(deployment.kv) / deployment.pp
 
 
 def kv_bytes(model: TransformerModel, sequence: int, kv_precision: str, tp: int = 1) -> Floats:
     """Return the key-value cache of one sequence over all layers on one of `tp` devices. [bytes]"""
     block = model.attention
-    if block.kind is AttentionKind.MLA:
-        elements: Floats = latent_kv_elements(block.kv_lora_rank, block.rope_head_dim)
-    else:
-        heads = max(block.kv_heads / tp, 1.0)
-        elements = kv_elements(heads, block.head_dim, block.value_head_dim)
     kept = cached_tokens(sequence, model.layers, block.windowed_layers, block.window)
-    return elements * kept * KV_BYTES[kv_precision]
+    return _token_elements(model, tp) * kept * kv_format_bytes(kv_precision)
+
+
+def _token_elements(model: TransformerModel, tp: int) -> float:
+    """Elements of one token and layer on one device. Beyond `kv_heads` devices, heads are held more than once."""
+    block = model.attention
+    if block.kind is AttentionKind.MLA:
+        return latent_kv_elements(block.kv_lora_rank, block.rope_head_dim)
+    return float(kv_elements(max(block.kv_heads / tp, 1.0), block.head_dim, block.value_head_dim))
 
 
 def _widest_elements(model: TransformerModel) -> float:

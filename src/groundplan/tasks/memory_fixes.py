@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from groundplan.design.layout import Recompute
-from groundplan.estimate.serving_memory import WEIGHT_BYTES
+from groundplan.estimate.formats import weight_format
 from groundplan.evidence import Result
 from groundplan.tasks.memory_request import MemoryRequest, Question, device_terms
 from groundplan.workload.job import Method
@@ -91,11 +91,16 @@ def _training_changes(request: MemoryRequest, question: Question) -> Iterator[It
 
 
 def _serving_changes(request: MemoryRequest, question: Question) -> Iterator[Iterator[_Change]]:
-    width = WEIGHT_BYTES[request.precision]
+    width = weight_format(request.precision).weight_bytes
     if request.kv_precision in ("bf16", "fp16", "fp32"):
         yield _each("kv_precision", request, question, iter([{"kv_precision": "fp8"}]))
     yield _each("batch", request, question, ({"batch": size} for size in _halves(request.batch)))
-    yield _each("precision", request, question, ({"precision": p} for p in ("fp8", "int4") if WEIGHT_BYTES[p] < width))
+    yield _each(
+        "precision",
+        request,
+        question,
+        ({"precision": p} for p in ("fp8", "int4") if weight_format(p).weight_bytes < width),
+    )
     yield _each("tp", request, question, ({"tp": ranks} for ranks in _tensor_ranks(request, question)))
     yield _bigger(request, question)
 

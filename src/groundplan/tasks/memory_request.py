@@ -8,16 +8,18 @@ from typing import Any
 
 from groundplan.catalog.catalog import Catalog
 from groundplan.catalog.rows import Accelerator, Stack
+from groundplan.design.deployment import Deployment
 from groundplan.design.layout import Layout, Recompute
 from groundplan.errors import InputError, UnknownName
 from groundplan.estimate.memory import host_bytes, memory_terms
-from groundplan.estimate.serving_memory import serving_memory_terms
+from groundplan.estimate.serving_memory import kv_bytes, serving_memory_terms
 from groundplan.workload.job import Lora, Method, TrainingJob
 from groundplan.workload.model import Model, TransformerModel
 
 MODES = ("train", "serve")
 LORA_TARGETS = ("all-linear", "attention")
 SEQUENCE = 2048  # where the request does not say
+ITERATION_TOKENS = 8192  # of one scheduler step: the default of vLLM's server on large accelerators
 MICRO_BATCHES_PER_STAGE = 4  # enough to fill the pipeline: memory no longer depends on their number
 
 
@@ -137,17 +139,7 @@ def device_terms(request: MemoryRequest, question: Question) -> dict[str, float]
     if request.mode == "serve":
         if not isinstance(model, TransformerModel):
             raise InputError(f"{model.id} is known by totals per sample only", "serve a transformer")
-        terms = serving_memory_terms(
-            model,
-            request.batch,
-            sequence_of(request, model),
-            request.precision,
-            request.kv_precision,
-            request.tp,
-            request.pp,
-            stack.context_bytes,
-        )
-        return {name: float(value) for name, value in terms.items() if value}
+        return _serving_terms(request, model, stack)
     flash = stack.flash_attention if request.flash_attention is None else request.flash_attention
     terms = memory_terms(
         model,
@@ -159,6 +151,16 @@ def device_terms(request: MemoryRequest, question: Question) -> dict[str, float]
         flash,
     )
     return {name: float(value) for name, value in terms.items() if value}
+
+
+def _serving_terms(request: MemoryRequest, model: TransformerModel, stack: Stack) -> dict[str, float]:
+    """Bytes of a device that holds `batch` sequences of full length at once."""
+    deployment = Deployment(request.tp, request.pp, 1, 1, request.precision, request.kv_precision)
+    sequence = sequence_of(request, model)
+    stage_share = -(-model.layers // request.pp) / model.layers
+    cache = request.batch * float(kv_bytes(model, sequence, request.kv_precision, request.tp)) * stage_share
+    held = serving_memory_terms(model, deployment, min(request.batch * sequence, ITERATION_TOKENS), request.batch)
+    return {**held, "kv_cache": cache, "framework": stack.context_bytes}
 
 
 def host_memory(request: MemoryRequest, question: Question) -> float:

@@ -16,7 +16,9 @@ from groundplan.workload.model import Model, SampleModel, TransformerModel
 # A size in place of a name: a dense shape of that many parameters is assumed.
 SIZE = re.compile(r"\d+(\.\d+)?\s*[bBmMtT]")
 # What repositories add to a model's name without changing its architecture.
-VARIANT = re.compile(r"(instruct|chat|base|hf|it|pt|v0\.?\d|v1\.?0|\d{4})$")
+VARIANT = re.compile(
+    r"(instruct|chat|base|hf|it|pt|v0\.?\d|v1\.?0|\d{4}|fp8|fp4|nvfp4|mxfp4|awq|gptq|int4|int8|bf16|quantized)$"
+)
 MAX_NAME = 4096  # the longest path Linux opens
 
 

@@ -13,6 +13,7 @@ VIEWS = {
     "plan": "plan",
     "train": "train",
     "memory": "memory",
+    "serve": "serve",
     "allreduce": "allreduce",
     "storage": "storage",
     "checkpoint": "checkpoint",

@@ -70,6 +70,8 @@ def _llama4(config: Config, layers: int) -> Experts:
 
 EXPERT_READERS: dict[str, Callable[[Config, int], Experts | None]] = {
     "mixtral": _mixtral,
+    "minimax_m2": _mixtral,
+    "glm_moe_dsa": _deepseek,
     "qwen2_moe": _qwen,
     "qwen3_moe": _qwen,
     "deepseek_v2": _deepseek,

@@ -38,12 +38,14 @@ STYLES: dict[str, Style] = {
     "llama": Style(),
     "mistral": Style(fixed_bias=True, window="all"),
     "mixtral": Style(fixed_bias=True, window="all"),
+    "minimax_m2": Style(qk_norm=True, head_dim=128),
     "qwen2": Style(qkv_bias=True, fixed_bias=True, window="switch"),
     "qwen2_moe": Style(qkv_bias=True, fixed_bias=True, window="switch"),
     "qwen3": Style(qk_norm=True, window="switch", head_dim=128),
     "qwen3_moe": Style(qk_norm=True, window="switch"),
     "deepseek_v2": Style(latent=True),
     "deepseek_v3": Style(latent=True),
+    "glm_moe_dsa": Style(latent=True),  # the same latent attention; sparse attention reads less of the cache
     "kimi_k2": Style(latent=True),  # DeepSeek-V3's architecture under a name of its own
     "gemma": Style(tied=True, max_sequence=8192, head_dim=256),
     "gemma2": Style(

@@ -1,0 +1,72 @@
+"""How a model is laid out over the devices of one serving replica."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from groundplan.errors import InputError
+from groundplan.workload.model import TransformerModel
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One replica: parallel sizes and number formats.
+
+    `tp` devices split every matrix; `dp` such groups hold the attention weights again and share out the sequences
+    (attention data parallelism), while the experts are spread over all of a stage; `pp` stages follow one another.
+    """
+
+    tp: int
+    pp: int
+    dp: int  # attention data parallelism
+    ep: int  # devices over which whole experts are spread; the rest of a stage splits each expert's matrices
+    weights: str  # format of the weights: bf16, fp8, int4, nvfp4, ...
+    kv: str  # format of the cache
+
+    @property
+    def devices(self) -> int:
+        """Accelerators of a replica."""
+        return self.tp * self.dp * self.pp
+
+    @property
+    def stage(self) -> int:
+        """Accelerators of one pipeline stage."""
+        return self.tp * self.dp
+
+
+def check_deployment(model: TransformerModel, deployment: Deployment) -> None:
+    """Raise where a model cannot be split so.
+
+    Raises
+    ------
+    InputError
+        What does not divide, and what does.
+    """
+    heads, experts = model.attention.heads, model.experts
+    if heads % deployment.tp:
+        raise InputError(
+            f"tp {deployment.tp} does not divide the {heads} attention heads of {model.id}",
+            f"use {', '.join(str(one) for one in _divisors(heads, 64))}",
+        )
+    kv_heads = model.attention.kv_heads
+    if kv_heads % deployment.tp and deployment.tp % kv_heads:
+        raise InputError(
+            f"tp {deployment.tp} neither divides nor is a multiple of the {kv_heads} key-value heads of {model.id}",
+            f"use {', '.join(str(one) for one in _divisors(kv_heads, 64))} or a multiple of {kv_heads}",
+        )
+    if deployment.pp > model.layers:
+        raise InputError(f"pp {deployment.pp} is more than the {model.layers} layers of {model.id}", "use fewer stages")
+    if deployment.ep == 1:
+        return
+    if experts is None:
+        raise InputError(f"{model.id} has no experts to spread over ep {deployment.ep}", "leave ep out")
+    if deployment.stage % deployment.ep or experts.count % deployment.ep:
+        raise InputError(
+            f"ep {deployment.ep} divides neither or only one of tp x dp = {deployment.stage} and "
+            f"{experts.count} experts",
+            f"use {', '.join(str(one) for one in _divisors(deployment.stage, 512) if experts.count % one == 0)}",
+        )
+
+
+def _divisors(number: int, most: int) -> list[int]:
+    return [one for one in range(1, min(number, most) + 1) if number % one == 0]

@@ -1,0 +1,168 @@
+"""One serving replica, put together: its law, its cache, its steady state, and its power."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from groundplan.catalog.catalog import Catalog
+from groundplan.catalog.rows import Accelerator, Engine
+from groundplan.design.cluster import Cluster
+from groundplan.design.deployment import Deployment
+from groundplan.design.hosting import replica_cluster
+from groundplan.errors import InputError
+from groundplan.estimate import assumptions as given
+from groundplan.estimate.iteration import iteration_law, serving_rates
+from groundplan.estimate.replica import IterationLaw, Replica
+from groundplan.estimate.service import Load, Pool, Steady, cache_pool, concurrency_at, steady_state
+from groundplan.estimate.serving_memory import cache_token_bytes
+from groundplan.physics.energy import device_power_w
+from groundplan.workload.model import TransformerModel
+
+CONTEXT_BYTES = 0.5e9
+"""Driver context and libraries inside the share that an engine takes; class assumed."""
+DRIVER_BYTES = 0.5e9
+"""Of a device's memory that its driver keeps: a 24,564 MiB card offers 24,081 MiB (vLLM 0.19 on an RTX 4090); class
+derived."""
+BUSY_SHARE = 0.8
+"""Share of the power limit that a device draws while it decodes; class assumed."""
+LOADING_BYTES_PER_S = 2.0e9
+"""Rate at which weights come from local disks or a fast file system to one host; class assumed."""
+STARTING_S = 60.0
+"""Start of a process, its context, and the capture of its graphs; class assumed."""
+ROOM_FOR_CACHE = 0.15
+"""Part of a device that the fewest devices for a model leave to the cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServingSetting:
+    """One replica with all that its estimate needs."""
+
+    model: TransformerModel
+    deployment: Deployment
+    engine: Engine
+    cluster: Cluster
+    law: IterationLaw
+    pool: Pool
+
+    @property
+    def accelerator(self) -> Accelerator:
+        """What it runs on."""
+        return self.cluster.accelerator
+
+
+def serving_setting(
+    model: TransformerModel,
+    deployment: Deployment,
+    engine: Engine,
+    accelerator: Accelerator,
+    context: float,
+    catalog: Catalog,
+) -> ServingSetting:
+    """Return a replica for sequences of about `context` tokens.
+
+    Raises
+    ------
+    InputError
+        The accelerator's memory or its rates are unknown.
+    """
+    memory, bandwidth = accelerator.memory_bytes, accelerator.memory_bytes_per_s
+    if memory is None or bandwidth is None:
+        raise InputError(
+            f"the memory of {accelerator.name} is unknown", "add its memory and bandwidth to a catalog row"
+        )
+    cluster = replica_cluster(accelerator, deployment.devices, catalog)
+    rates = serving_rates(cluster, catalog.architecture_of(accelerator), engine, catalog.accelerators.values())
+    law = iteration_law(model, deployment, rates, engine, engine.max_batched_tokens, context)
+    pool = cache_pool(model, deployment, engine, memory - DRIVER_BYTES, CONTEXT_BYTES, context)
+    return ServingSetting(model, deployment, engine, cluster, law, pool)
+
+
+def smallest_tp(
+    model: TransformerModel, deployment: Deployment, engine: Engine, accelerator: Accelerator, context: float
+) -> int:
+    """Return the fewest tensor-parallel devices whose memory holds the weights and leaves room for a cache.
+
+    The most that divide the heads where even those do not.
+    """
+    memory = accelerator.memory_bytes or 0.0
+    tp = 1
+    while model.attention.heads % (2 * tp) == 0:
+        pool = cache_pool(model, replace(deployment, tp=tp), engine, memory - DRIVER_BYTES, CONTEXT_BYTES, context)
+        if pool.tokens >= context and pool.terms["kv_cache"] >= ROOM_FOR_CACHE * memory:
+            break
+        tp *= 2
+    return tp
+
+
+def steady_of(setting: ServingSetting, load: Load, rate_per_s: float | None = None) -> Steady:
+    """Return the steady state under a load; where a rate of requests is given, at the concurrency it brings about.
+
+    Raises
+    ------
+    InputError
+        Not one request of that length fits into the cache.
+    """
+    longest = float(np.max(np.asarray(load.prompt) + load.output))
+    if setting.pool.tokens < longest:
+        raise InputError(
+            f"{setting.model.id} leaves {max(setting.pool.tokens, 0.0):,.0f} tokens of cache on "
+            f"{setting.deployment.devices} x {setting.accelerator.name}, a request has {longest:,.0f}",
+            "use more devices, narrower weights or cache, or shorter requests",
+        )
+    if rate_per_s is not None:
+        concurrency = concurrency_at(setting.law, setting.engine, setting.pool.tokens, load, rate_per_s)
+        load = replace(load, concurrency=concurrency)
+    return steady_state(setting.law, setting.engine, setting.pool.tokens, load)
+
+
+def power_w(setting: ServingSetting, busy: float) -> float | None:
+    """Mean power of a replica at the meter, its hosts' share included; None where the accelerator's is unknown."""
+    accelerator, host = setting.accelerator, setting.cluster.host
+    if accelerator.tdp_w is None:
+        return None
+    idle = accelerator.idle_w if accelerator.idle_w is not None else accelerator.tdp_w * given.number(given.IDLE_SHARE)
+    device = device_power_w(idle, accelerator.tdp_w * BUSY_SHARE, busy)
+    beside = host.power_w / host.accelerators if host.power_w is not None else given.number(given.HOST_POWER)
+    return float(setting.deployment.devices * (device + beside) * given.number(given.PUE))
+
+
+def replica_of(setting: ServingSetting, context: float, usd_per_hour: float | None) -> Replica:
+    """Return the replica as a simulation takes it."""
+    model, deployment, engine = setting.model, setting.deployment, setting.engine
+    token_bytes = cache_token_bytes(model, deployment, context) * deployment.stage * deployment.pp / deployment.dp
+    weights = setting.pool.terms["weights"] * deployment.devices
+    return Replica(
+        law=setting.law,
+        devices=deployment.devices,
+        kv_tokens=int(max(setting.pool.tokens, 0.0)),
+        block_tokens=engine.block_tokens,
+        max_sequences=engine.max_sequences,
+        max_batched_tokens=engine.max_batched_tokens,
+        chunked_prefill=engine.chunked_prefill,
+        prefix_caching=engine.prefix_caching,
+        kv_token_bytes=token_bytes,
+        request_s=engine.request_s,
+        start_s=STARTING_S + weights / LOADING_BYTES_PER_S / setting.cluster.nodes,
+        watts_busy=power_w(setting, 1.0) or 0.0,
+        watts_idle=power_w(setting, 0.0) or 0.0,
+        usd_per_hour=usd_per_hour,
+    )
+
+
+Terms = Mapping[str, float]
+
+
+def iteration_terms(setting: ServingSetting, load: Load, steady: Steady) -> Terms:
+    """Return what a mean iteration is made of [s]: the time of tokens, of the cache, of the host, of prompts."""
+    law, decoding = setting.law, float(steady.decoding)
+    read = decoding * (float(load.prompt) + float(load.output) / 2.0)
+    tokens = float(law.seconds(decoding, 0.0, 0.0, 0.0)) - setting.engine.iteration_s
+    return {
+        "layers": tokens,
+        "cache": law.decode_context_s * read,
+        "host": setting.engine.iteration_s + law.sequence_s * decoding,
+        "prompts": float(steady.tpot_s - steady.decode_s),
+    }
