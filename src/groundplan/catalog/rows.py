@@ -192,6 +192,7 @@ class Engine(Row):
     max_batched_tokens: int
     chunked_prefill: bool  # prompt tokens join decoding sequences in one iteration
     prefix_caching: bool
+    reserves_output: bool = False  # a request starts only when its whole answer has room: none is ever evicted
 
 
 @dataclass(frozen=True, slots=True)

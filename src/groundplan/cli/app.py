@@ -86,7 +86,11 @@ CATALOG_COMMANDS: dict[str, Callable[..., Answer]] = {
     "show": catalog.show,
     "check": catalog.check,
 }
-PROOF_COMMANDS: dict[str, Callable[..., Answer]] = {"training": proofs.training, "memory": proofs.memory}
+PROOF_COMMANDS: dict[str, Callable[..., Answer]] = {
+    "training": proofs.training,
+    "memory": proofs.memory,
+    "serving": proofs.serving,
+}
 for body in COMMANDS:
     app.command(name=body.__name__)(answers(body))
 for name, body in CATALOG_COMMANDS.items():

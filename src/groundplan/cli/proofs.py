@@ -37,6 +37,23 @@ def memory(data: Data = None, *, asked: Asked) -> Answer:
     return validate_memory(load_catalog(), data or ()).to_dict()
 
 
+def serving(
+    data: Annotated[
+        list[Path] | None, typer.Option("--data", metavar="CSV", help="Measured serving runs; may be repeated.")
+    ] = None,
+    *,
+    asked: Asked,
+) -> Answer:
+    """Predict latency and throughput of measured serving runs and report the errors by set.
+
+    Time to first token, time per token and output tokens per second, each where its source measured it.
+    """
+    from groundplan.catalog.catalog import load_catalog
+    from groundplan.tasks.validate_serving import validate_serving
+
+    return validate_serving(load_catalog(), data or ()).to_dict()
+
+
 def calibrate(
     data: Annotated[
         list[Path] | None,

@@ -84,22 +84,27 @@ def steady_state(law: IterationLaw, engine: Engine, pool_tokens: float, load: Lo
     prefill an iteration holds up to ``B - D`` prompt tokens; else prompts run alone and decoding waits. A prompt's
     tokens come at once, so that a share f of the iterations is longer: ``tpot = t(D) + f (t(D + chunk) - t(D))``. A
     request waits for the iteration under way, for the prompts before it, and for its own. D follows from Little's law,
-    ``D = C tpot (output - 1) / (ttft + tpot (output - 1))``, whose right side falls with D: halving finds it.
+    ``D = C tpot (output - 1) / (ttft + tpot (output - 1))``, whose right side falls with D: halving finds it. Chunked
+    prompts need room beside decoding, ``D (1 + prompt / (output - 1)) <= B``: where more are in flight, they wait.
     """
     output, wanted = np.asarray(load.output, dtype=float), np.asarray(load.concurrency, dtype=float)
-    held = np.asarray(load.prompt) + output / 2.0
+    held = np.asarray(load.prompt) + output * (1.0 if engine.reserves_output else 0.5)
     inside = np.minimum(np.minimum(wanted, np.maximum(pool_tokens / held, 1.0)), engine.max_sequences)
+    computed = np.asarray(load.prompt) * (1.0 - load.cached_share)
     steps = np.maximum(output - 1.0, 1.0)
-    low, high = np.zeros_like(inside), inside
+    most = inside
+    if engine.chunked_prefill:  # prompts must fit beside the sequences that decode
+        most = np.minimum(inside, engine.max_batched_tokens / (1.0 + computed / steps))
+    low, high = np.zeros_like(inside), most
     for _ in range(ROUNDS):
         middle = 0.5 * (low + high)
         times = _times(law, engine, load, middle)
         more = inside * times.tpot * steps > middle * (times.ttft + times.tpot * steps)
         low, high = np.where(more, middle, low), np.where(more, high, middle)
     times = _times(law, engine, load, high)
-    rate = inside / (times.ttft + times.tpot * (output - 1.0))
+    rate = high / (times.tpot * steps)
     return Steady(
-        ttft_s=engine.request_s + times.ttft + (wanted - inside) / rate,
+        ttft_s=engine.request_s + np.maximum(times.ttft, inside / rate - times.tpot * steps) + (wanted - inside) / rate,
         tpot_s=times.tpot,
         decode_s=times.decode,
         prompt_s=times.prompt,
@@ -148,7 +153,7 @@ def _times(law: IterationLaw, engine: Engine, load: Load, decoding: Floats) -> _
         busy = law.seconds(decoding + chunk, read, chunk * keys, decoding)
     else:
         busy = decode + law.seconds(chunk, 0.0, chunk * keys, 1.0)
-    share = np.minimum(arrivals * prompt / chunk, 1.0)
+    share = arrivals * prompt / chunk  # of iterations that take prompts; above one where they run alone, one by one
     extra = busy - decode
     tpot = decode + share * extra
     crowd = np.minimum(share, CROWDED)

@@ -174,7 +174,7 @@ def _fitted(one: Constant, value: float, evidence: Evidence, catalog: Catalog) -
 def _score(evidence: Evidence, seconds: Array, factors: tuple[Array, Array]) -> tuple[SetScore, tuple[SetScore, ...]]:
     """Score predictions with the factors of their intervals, without the rows that are furthest off."""
     names = [set_name(case) for case in evidence.cases]
-    labels = [Label(case.run.id, "", case.assumed) for case in evidence.cases]
+    labels = [Label(case.run.id, "", case.assumed, "step_s") for case in evidence.cases]
     low, high = factors
     predicted = Predicted(seconds, seconds * low, seconds * high, ({"step": 1.0},) * len(names))
     overall, sets, _ = scored(names, labels, evidence.measured, predicted)

@@ -61,7 +61,7 @@ def _validate(
         first = unpredictable[0]
         raise InputError(f"no row can be predicted; the first, {first.id}: {first.reason}", first.mend)
     measured = np.asarray([case.measured for case in cases])
-    labels = [Label(case.run.id, _what(case), case.assumed) for case in cases]
+    labels = [Label(case.run.id, _what(case), case.assumed, quantity) for case in cases]
     overall, sets, rows = scored([name(case) for case in cases], labels, measured, predict(cases, catalog))
     what = {"step_s": "step times", "peak_bytes": "peak memory"}[quantity]
     return Validation(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -135,8 +135,8 @@ class MeasuredRun:
         return int(value)
 
 
-def read_measured(path: Path) -> list[MeasuredRun]:
-    """Read a CSV of measured runs.
+def read_measured(path: Path, columns: Sequence[str] = COLUMNS, needed: Sequence[str] = NEEDED) -> list[MeasuredRun]:
+    """Read a CSV of measured runs, by default of training.
 
     Raises
     ------
@@ -154,21 +154,21 @@ def read_measured(path: Path) -> list[MeasuredRun]:
         header = [name for name in reader.fieldnames or () if name]
         lines = list(reader)
     except csv.Error as error:
-        raise InputError(f"{path} is no CSV: {error}", f"give columns such as {', '.join(NEEDED)}") from None
-    _check_spelling(path, header)
-    missing = [name for name in NEEDED if name not in header]
+        raise InputError(f"{path} is no CSV: {error}", f"give columns such as {', '.join(needed)}") from None
+    _check_spelling(path, header, columns)
+    missing = [name for name in needed if name not in header]
     if missing:
-        raise InputError(f"{path} has no column {missing[0]}", f"needed are {', '.join(NEEDED)} and a measured column")
+        raise InputError(f"{path} has no column {missing[0]}", f"needed are {', '.join(needed)} and a measured column")
     if not lines:
         raise InputError(f"{path} has no rows", "give at least one measured run")
     return [MeasuredRun(line.get("id") or f"line {index}", _clean(line)) for index, line in enumerate(lines, 2)]
 
 
-def _check_spelling(path: Path, header: list[str]) -> None:
+def _check_spelling(path: Path, header: list[str], columns: Sequence[str]) -> None:
     """Refuse a column that is all but one of ours, which would be read as 'the source does not say'."""
-    absent = [name for name in COLUMNS if name not in header]
+    absent = [name for name in columns if name not in header]
     for name in header:
-        meant = [] if name in COLUMNS else get_close_matches(name.lower(), absent, n=1, cutoff=SAME_WORD)
+        meant = [] if name in columns else get_close_matches(name.lower(), absent, n=1, cutoff=SAME_WORD)
         if meant:
             raise InputError(f"{path} has a column {name!r}", f"did you mean {meant[0]}? rename it")
 

@@ -57,15 +57,17 @@ class RowScore(Result):
     high: float
     ape: float
     assumed: tuple[str, ...]  # what the source does not state and a rule filled in
+    quantity: str  # what was measured
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What a row is: its id, a name for people, and what was assumed of it."""
+    """What a row is: its id, a name for people, what was assumed of it, and what was measured."""
 
     id: str
     what: str
     assumed: tuple[str, ...]
+    quantity: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,9 @@ def scored(
         places[name].append(place)
     errors = 100.0 * (predicted.values / measured - 1.0)
     rows = tuple(
-        RowScore(label.id, names[i], *_row(i, measured, predicted), abs(float(errors[i])), label.assumed)
+        RowScore(
+            label.id, names[i], *_row(i, measured, predicted), abs(float(errors[i])), label.assumed, label.quantity
+        )
         for i, label in enumerate(labels)
     )
     sets = tuple(

@@ -20,6 +20,36 @@ from groundplan.validation.measured import MeasuredRun
 from groundplan.workload.model import TransformerModel
 from groundplan.workload.models import find_model, model_from_row
 
+COLUMNS = [
+    "id",
+    "source",
+    "url_or_path",
+    "year",
+    "engine",
+    "engine_version",
+    "model",
+    "params_b",
+    "gpu",
+    "n_gpus",
+    "tp",
+    "pp",
+    "ep",
+    "precision",
+    "kv_dtype",
+    "isl",
+    "osl",
+    "concurrency_or_batch",
+    "scenario",
+    "tokens_per_s_total",
+    "tokens_per_s_per_gpu",
+    "ttft_ms",
+    "tpot_ms",
+    "requests_per_s",
+    "notes",
+]
+"""Columns of a file of measured serving runs, as in docs/measurements.md."""
+NEEDED = ("model", "gpu", "engine")
+"""Columns no serving run can be predicted without."""
 QUANTITIES = ("ttft_ms", "tpot_ms", "tokens_per_s_total")
 """Measured columns that are predicted."""
 DATASETS = {
@@ -36,6 +66,8 @@ FP8_SINCE = ("hopper", "ada", "blackwell", "blackwell-rtx", "cdna3")
 """Architectures on which MLPerf submissions without a stated precision run 8-bit weights."""
 USUAL_CONTEXT = 2048.0
 """Tokens of a request for which the devices of a submission are counted where it does not state its parallel sizes."""
+OLD_VLLM = 2024
+"""Last year whose runs of vLLM are of its first engine."""
 WAVES = 10.0
 """Requests that each client of a closed-loop benchmark sends (github.com/InferenceMAX/InferenceMAX)."""
 ONE_WAVE_RELEASE = "0.5.1.post1"
@@ -80,7 +112,7 @@ def read_serving_case(run: MeasuredRun, catalog: Catalog) -> ServingCase:
     model = served_model(run.text("model"), catalog)
     accelerator = served_accelerator(run.text("gpu"), catalog)
     multiplied(weight_format("bf16"), accelerator)  # has a known rate
-    engine = served_engine(run.text("engine"), catalog, assumed)
+    engine = served_engine(run, catalog, assumed)
     weights, kv = _formats(run, accelerator, engine, model, assumed)
     devices = run.size("n_gpus", 1)
     deployment = _deployment(run, model, weights, kv, devices, engine, accelerator, assumed)
@@ -94,9 +126,8 @@ def read_serving_case(run: MeasuredRun, catalog: Catalog) -> ServingCase:
     if not measured:
         raise InputError("nothing was measured", "fill in ttft_ms, tpot_ms or tokens_per_s_total")
     static = "static" in run.text("engine") or run.text("scenario") == "latency"
-    waves = (
-        ONE_WAVE if "gap-analysis" in run.text("source") and run.text("engine_version") == ONE_WAVE_RELEASE else WAVES
-    )
+    single = "gap-analysis" in run.text("source") and run.text("engine_version") == ONE_WAVE_RELEASE
+    waves = ONE_WAVE if single or engine.id == "lmdeploy" else WAVES
     offered = re.search(r"offered (?:QPS=|RPS)([\d.]*)", run.text("notes"))
     rate = (float(offered[1]) if offered[1] else run.number("requests_per_s")) if offered else None
     return ServingCase(
@@ -144,9 +175,12 @@ def served_accelerator(name: str, catalog: Catalog) -> Accelerator:
     return catalog.accelerator(name)
 
 
-def served_engine(name: str, catalog: Catalog, assumed: list[str]) -> Engine:
-    """Return the engine whose name or alias is in the words of a source; vLLM where none is."""
-    words = name.lower()
+def served_engine(run: MeasuredRun, catalog: Catalog, assumed: list[str]) -> Engine:
+    """Return the engine whose name or alias is in the words of a source; vLLM where none is.
+
+    vLLM of the years up to `OLD_VLLM` is its first engine.
+    """
+    words = run.text("engine").lower()
     found = [
         (len(spoken), engine.id)
         for engine in catalog.engines.values()
@@ -154,9 +188,15 @@ def served_engine(name: str, catalog: Catalog, assumed: list[str]) -> Engine:
         if spoken.lower() in words
     ]
     if found:
-        return catalog.engines[max(found)[1]]
+        name = max(found)[1]
+        return catalog.engines["vllm-v0" if name == "vllm" and _year(run) <= OLD_VLLM else name]
     assumed.append("engine vllm")
     return catalog.engines["vllm"]
+
+
+def _year(run: MeasuredRun) -> float:
+    """Year of a run, whatever remark follows it; a late one where none is stated."""
+    return float(re.sub(r"\D.*$", "", run.text("year")) or "9999")
 
 
 def _formats(
@@ -192,7 +232,7 @@ def _formats(
     if stated:
         kv = "fp8" if stated.startswith("fp8") else "int8" if stated.startswith("int8") else "bf16"
     else:
-        kv = "fp8" if engine.id == "tensorrt-llm" and weight_format(weights).weight_bytes <= 1.0 else "bf16"
+        kv = "fp8" if engine.id.startswith("tensorrt-llm") and weight_format(weights).weight_bytes <= 1.0 else "bf16"
         assumed.append(f"cache {kv}")
     return weights, kv
 
