@@ -1,0 +1,324 @@
+"""Continuous batching on one replica: what runs in the next iterations, and how long they take.
+
+While sequences only decode nothing changes from one iteration to the next but the length of their contexts, and the
+iteration law is linear in it. So the scheduler takes k iterations at once, up to the next end of a sequence or the last
+iteration for which there are cache blocks, and sums their times in closed form.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from heapq import heappop, heappush
+
+from groundplan.estimate.replica import Replica
+from groundplan.simulate.blocks import BlockPool
+from groundplan.simulate.sequence import NOT_RUNNING, Sequence
+
+
+class Scheduler:
+    """First come, first served; a sequence is preempted, the youngest first, when blocks run out, and computed again.
+
+    Blocks of a whole prompt are taken when it is admitted. A decoding sequence takes one when its last is full.
+
+    Parameters
+    ----------
+    replica : Replica
+        Iteration law and limits.
+    hash_tokens : int
+        Tokens of one prefix hash of the requests; 0 where they have none.
+    prefill_only : bool
+        Sequences leave when their first token is made, to decode elsewhere.
+    """
+
+    def __init__(self, replica: Replica, hash_tokens: int = 0, prefill_only: bool = False) -> None:
+        law = replica.law
+        self._tokens_s: list[float] = [float(seconds) for seconds in law.tokens_s]
+        self._context_s = law.decode_context_s
+        self._pair_s = law.prefill_pair_s
+        self._sequence_s = law.sequence_s
+        self._most_sequences = min(replica.max_sequences, replica.max_batched_tokens)
+        self._most_tokens = replica.max_batched_tokens
+        self._chunked = replica.chunked_prefill
+        self._prefill_only = prefill_only
+        self.pool = BlockPool(replica.kv_tokens, replica.block_tokens, hash_tokens if replica.prefix_caching else 0)
+        self.waiting: deque[Sequence] = deque()
+        self.transferred: deque[Sequence] = deque()  # their prompts were computed elsewhere
+        self._running: dict[int, Sequence] = {}  # by admission, oldest first
+        self._prefilling: list[Sequence] = []
+        self._ends: list[tuple[int, int, Sequence]] = []  # heap: decoding iteration, admission
+        self._growing = [
+            0
+        ] * replica.block_tokens  # decoding sequences that take a block in iteration i modulo the block
+        self._context = 0  # cached tokens of the decoding sequences
+        self._admissions = 0
+        self._iteration = 0  # those with decoding sequences, so far
+        self._preempted = False
+        self._decodes = False  # in the iterations that run now
+        self._chunks: list[tuple[Sequence, int]] = []
+        self.admitted: list[Sequence] = []  # by the iteration that runs now
+        self.decoding = 0
+        self.steps = 0
+        self.preemptions = 0
+        self.hit_tokens = 0
+
+    @property
+    def running(self) -> int:
+        """Sequences that have been admitted."""
+        return len(self._running)
+
+    @property
+    def prefill_tokens(self) -> int:
+        """Prompt tokens of the iteration that runs now."""
+        return sum(tokens for _, tokens in self._chunks)
+
+    @property
+    def batch(self) -> int:
+        """Sequences in the iteration that runs now."""
+        return len(self._chunks) + (self.decoding if self._decodes else 0)
+
+    def fits(self, sequence: Sequence) -> bool:
+        """Tell whether a sequence could run to its end with the replica to itself."""
+        last = 1 if self._prefill_only else sequence.output
+        return self.pool.blocks_for(sequence.prompt + last - 1) <= self.pool.blocks
+
+    def queue(self, sequence: Sequence) -> bool:
+        """Put a sequence into its queue; return whether the next iteration may admit it."""
+        queue = self.waiting if sequence.produced == 0 else self.transferred
+        queue.append(sequence)
+        return len(queue) == 1 and len(self._running) < self._most_sequences
+
+    def begin(self) -> float | None:
+        """Choose the next iterations; return the seconds they take, or None when nothing can run."""
+        self._preempted = False
+        self._chunks = []
+        self.admitted = []
+        self.steps = 1
+        if not self._chunked and self._admit_prompts(self._most_tokens):
+            self._decodes = False
+            return self._prefill_seconds()
+        self._make_room()
+        self._admit_transferred()
+        self._decodes = self.decoding > 0
+        if self._chunked:
+            self._admit_prompts(self._continue_prompts(self._most_tokens - self.decoding))
+        if self._chunks:
+            return self._prefill_seconds()
+        if not self._decodes:
+            return None
+        self.steps = self._steps_ahead()
+        return self.seconds_of(self.steps)
+
+    def seconds_of(self, steps: int) -> float:
+        """Return the seconds of the next `steps` iterations that only decode."""
+        n = self.decoding
+        first = self._layer_seconds(n) + self._sequence_s * n + self._context_s * (self._context + n)
+        return steps * first + self._context_s * n * (0.5 * steps * (steps - 1))
+
+    def steps_until(self, seconds: float) -> int:
+        """Return how many of the running iterations end by the end of the one that runs `seconds` after their start."""
+        first = self.seconds_of(1)
+        half = 0.5 * self._context_s * self.decoding
+        linear = first - half
+        root = math.sqrt(linear * linear + 4.0 * half * seconds)
+        steps = max(1, min(self.steps, math.ceil(2.0 * seconds / (linear + root))))
+        while steps > 1 and self.seconds_of(steps - 1) >= seconds:
+            steps -= 1
+        while steps < self.steps and self.seconds_of(steps) < seconds:
+            steps += 1
+        return steps
+
+    def end(self, steps: int) -> tuple[list[Sequence], list[Sequence]]:
+        """Account for the iterations that ran; return the sequences that made their first token, and those that end."""
+        begun: list[Sequence] = []
+        ended: list[Sequence] = []
+        if self._decodes:
+            if steps > 1:
+                self.pool.take(self._growth(self._iteration + 1, steps - 1))
+            self._iteration += steps
+            self._context += steps * self.decoding
+            self._end_decoding(ended)
+        for sequence, tokens in self._chunks:
+            sequence.cached += tokens
+            if sequence.cached == sequence.target:
+                self._end_prompt(sequence, begun, ended)
+        self._chunks = []
+        return begun, ended
+
+    def clear(self) -> list[Sequence]:
+        """Lose all that runs and waits, as when the replica fails; return it, oldest first."""
+        lost = [*self._running.values(), *self.transferred, *self.waiting]
+        self._running.clear()
+        self.transferred.clear()
+        self.waiting.clear()
+        self._prefilling.clear()
+        self._ends.clear()
+        self._growing = [0] * len(self._growing)
+        self.decoding = self._context = 0
+        self._chunks = []
+        self.pool.clear()
+        for sequence in lost:
+            sequence.restart()
+        return lost
+
+    def _layer_seconds(self, tokens: int) -> float:
+        table = self._tokens_s
+        largest = len(table) - 1
+        return table[tokens] if tokens <= largest else table[largest] * tokens / largest
+
+    def _prefill_seconds(self) -> float:
+        tokens, pairs = 0, 0.0
+        for sequence, count in self._chunks:
+            tokens += count
+            pairs += count * sequence.cached + 0.5 * count * (count + 1)
+        decoding = self.decoding if self._decodes else 0
+        context = self._context + decoding if self._decodes else 0
+        return (
+            self._layer_seconds(tokens + decoding)
+            + self._context_s * context
+            + self._pair_s * pairs
+            + self._sequence_s * (decoding + len(self._chunks))
+        )
+
+    def _make_room(self) -> None:
+        """Take the blocks that decoding sequences fill next, from the youngest sequences when there are too few."""
+        place = self._iteration % len(self._growing)
+        while self._growing[place] > self.pool.available:
+            self._preempt(self._running[next(reversed(self._running))])
+        self.pool.take(self._growing[place])
+
+    def _preempt(self, sequence: Sequence) -> None:
+        self._preempted = True
+        self.preemptions += 1
+        sequence.preemptions += 1
+        self._release(sequence)
+        if sequence.began_at == NOT_RUNNING:
+            self._prefilling.remove(sequence)
+        else:
+            self._leave_decoding(sequence)
+            sequence.produced += self._iteration - sequence.began_at
+            sequence.target = sequence.prompt + sequence.produced
+        sequence.leave()
+        self.waiting.appendleft(sequence)
+
+    def _admit_transferred(self) -> None:
+        while self.transferred and not self._preempted and len(self._running) < self._most_sequences:
+            sequence = self.transferred[0]
+            held = self.pool.admit((), sequence.target, sequence.target + 1)
+            if held is None:
+                return
+            self.transferred.popleft()
+            self._enter(sequence)
+            sequence.cached = sequence.target
+            self._begin_decoding(sequence)
+
+    def _continue_prompts(self, budget: int) -> int:
+        for sequence in self._prefilling:
+            if budget <= 0:
+                break
+            budget -= self._add_chunk(sequence, budget)
+        return budget
+
+    def _admit_prompts(self, budget: int) -> bool:
+        """Admit from the queue while tokens, sequences and blocks allow; return whether any prompt runs."""
+        while self.waiting and budget > 0 and not self._preempted and len(self._running) < self._most_sequences:
+            sequence = self.waiting[0]
+            if not self._chunked and self._chunks and sequence.target > budget:
+                break
+            held = self.pool.admit(sequence.hashes, sequence.target, sequence.target)
+            if held is None:
+                break
+            self.waiting.popleft()
+            self._enter(sequence)
+            sequence.held = held
+            sequence.cached = held * self.pool.hash_tokens
+            self.hit_tokens += sequence.cached
+            self._prefilling.append(sequence)
+            budget -= self._add_chunk(sequence, budget if self._chunked else sequence.target)
+        return bool(self._chunks)
+
+    def _add_chunk(self, sequence: Sequence, budget: int) -> int:
+        tokens = min(sequence.target - sequence.cached, budget)
+        self._chunks.append((sequence, tokens))
+        return tokens
+
+    def _enter(self, sequence: Sequence) -> None:
+        self._admissions += 1
+        sequence.admission = self._admissions
+        self._running[self._admissions] = sequence
+        self.admitted.append(sequence)
+
+    def _begin_decoding(self, sequence: Sequence) -> None:
+        sequence.began_at = self._iteration
+        self._growing[(self._iteration - sequence.target) % len(self._growing)] += 1
+        self._context += sequence.target
+        self.decoding += 1
+        heappush(self._ends, (self._iteration + sequence.output - sequence.produced, sequence.admission, sequence))
+
+    def _leave_decoding(self, sequence: Sequence) -> None:
+        self._growing[(sequence.began_at - sequence.target) % len(self._growing)] -= 1
+        self._context -= sequence.target + self._iteration - sequence.began_at
+        self.decoding -= 1
+
+    def _end_decoding(self, ended: list[Sequence]) -> None:
+        ends = self._ends
+        while ends and ends[0][0] <= self._iteration:
+            _, admission, sequence = heappop(ends)
+            if sequence.admission == admission:
+                self._release(sequence)
+                self._leave_decoding(sequence)
+                sequence.leave()
+                ended.append(sequence)
+
+    def _end_prompt(self, sequence: Sequence, begun: list[Sequence], ended: list[Sequence]) -> None:
+        self._prefilling.remove(sequence)
+        sequence.held = self.pool.keep(sequence.hashes, sequence.held, sequence.prompt)
+        if sequence.produced == 0:
+            begun.append(sequence)
+        sequence.produced += 1
+        if sequence.produced == sequence.output or self._prefill_only:
+            self._release(sequence)
+            sequence.leave()
+            ended.append(sequence)
+        else:
+            self._begin_decoding(sequence)
+
+    def _release(self, sequence: Sequence) -> None:
+        del self._running[sequence.admission]
+        self.pool.release(sequence.hashes, sequence.held, self._taken(sequence))
+
+    def _taken(self, sequence: Sequence) -> int:
+        """Return the tokens that a running sequence has blocks for, before those of the next iteration are taken."""
+        if sequence.began_at == NOT_RUNNING:
+            return sequence.target
+        return sequence.target + self._iteration - sequence.began_at
+
+    def _growth(self, first: int, steps: int) -> int:
+        """Return the blocks that decoding sequences take in iterations from `first` on."""
+        cycles, rest = divmod(steps, len(self._growing))
+        start = first % len(self._growing)
+        stop = start + rest
+        wrapped = self._growing[: max(stop - len(self._growing), 0)]
+        return cycles * self.decoding + sum(self._growing[start:stop]) + sum(wrapped)
+
+    def _steps_ahead(self) -> int:
+        """Return the iterations until a sequence ends or blocks run out; one after a preemption."""
+        if self._preempted:
+            return 1
+        ends = self._ends
+        while ends[0][2].admission != ends[0][1]:
+            heappop(ends)
+        steps = ends[0][0] - self._iteration
+        return min(steps, 1 + self._grown_by(self.pool.available, self._iteration + 1, steps - 1))
+
+    def _grown_by(self, blocks: int, first: int, most: int) -> int:
+        """Return for how many iterations from `first` on, up to `most`, so many blocks are enough."""
+        cycle = len(self._growing)
+        if self.decoding * (most // cycle + 1) <= blocks:
+            return most
+        steps = blocks // self.decoding * cycle
+        left = blocks % self.decoding
+        while steps < most and self._growing[(first + steps) % cycle] <= left:
+            left -= self._growing[(first + steps) % cycle]
+            steps += 1
+        return min(steps, most)
