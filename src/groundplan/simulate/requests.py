@@ -11,14 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 from groundplan.errors import InputError
 
 Hashes = tuple[int, ...]
+MOST_TOKENS = 10**9  # of one request; more is a mistake
 
 
 @dataclass(frozen=True, slots=True)
 class Requests:
     """Requests in the order of their arrival.
 
-    `prefix_hashes` names the content of each prompt, block by block: prompts that begin with equal hashes begin with equal
-    tokens. A hash covers `hash_tokens` tokens and all that stands before them.
+    `prefix_hashes` names the content of each prompt, block by block: prompts that begin with equal hashes begin with
+    equal tokens. A hash covers `hash_tokens` tokens and all that stands before them.
     """
 
     arrival_s: NDArray[np.float64]
@@ -52,7 +53,7 @@ def make_requests(
     Raises
     ------
     InputError
-        When there is no request, a number is missing, negative or not whole, or times are out of order; it names the row.
+        When there is no request, a number is missing, negative or not whole, or times out of order; it names the row.
     """
     times = np.asarray(arrival_s, dtype=np.float64)
     if times.size == 0:
@@ -80,7 +81,8 @@ def _counts(values: ArrayLike, name: str, expected: int) -> NDArray[np.int64]:
     numbers = np.asarray(values, dtype=np.float64)
     if len(numbers) != expected:
         raise InputError(f"{len(numbers)} values of {name} for {expected} requests", "give one for each request")
-    _refuse(~(numbers >= 1) | (numbers != np.floor(numbers)), name, numbers, "a whole number of at least 1")
+    wrong = ~((numbers >= 1) & (numbers <= MOST_TOKENS) & (numbers == np.floor(numbers)))
+    _refuse(wrong, name, numbers, f"a whole number from 1 to {MOST_TOKENS:,}")
     return numbers.astype(np.int64)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -50,6 +51,8 @@ def read_requests(path: Path) -> Requests:
         raise InputError(f"{path}, line {error.line}: {error.what}", error.mend) from None
     except InputError as error:
         raise InputError(f"{path}: {error.what}", error.mend) from None
+    except csv.Error as error:
+        raise InputError(f"{path} is no sound CSV: {error}", f"give {HEADERS}") from None
     raise InputError(f"{path} begins with {first.strip()[:60]!r}, which is no trace of requests", f"give {HEADERS}")
 
 
@@ -65,8 +68,8 @@ def _lines(path: Path) -> list[str]:
     try:
         data = path.read_bytes()
         text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
-    except (OSError, EOFError) as error:
-        reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{path} cannot be read: {reason}", "give a file of requests") from None
     except UnicodeDecodeError:
         raise InputError(f"{path} is not text in UTF-8", f"give {HEADERS}") from None
@@ -136,7 +139,7 @@ def _read_mooncake(lines: list[str]) -> Requests:
 def _object(line: str, number: int) -> dict[str, Any]:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         row = None
     if not isinstance(row, dict):
         raise _Malformed(number, "this is no JSON object", "give one object on each line")
