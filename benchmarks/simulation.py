@@ -3,10 +3,9 @@
     python benchmarks/simulation.py [AzureLLMInferenceTrace_conv.csv]
 
 The trace is that of Azure's public data set; without it, as many requests of about its lengths are drawn at its rate.
-The day has a million requests of the same lengths, more at noon than at night, on replicas that follow the load: once
-with cache to spare, once with replicas so small that they queue and preempt. Prints requests, seconds, requests per
-second and the most memory held. Run on one core: taskset -c 0, OMP_NUM_THREADS=1. On one core of a shared server (2.0 GHz class,
-2026): 0.4 s; 24 s; 26 s, 0.3 GB.
+The day has a million requests of the same lengths, more at noon than at night: once on replicas with much to spare,
+once on some so slow and small that requests queue and are preempted. Prints requests, seconds, requests per second and
+the most memory held. Run on one core: taskset -c 0, OMP_NUM_THREADS=1.
 """
 
 from __future__ import annotations
@@ -37,9 +36,9 @@ def main() -> None:
     rows = generator.integers(0, len(hour), DAY)
     arrivals = diurnal_arrivals(DAY, DAY / DAY_S, 0.5, generator)
     day = make_requests(arrivals, hour.prompt_tokens[rows], hour.output_tokens[rows])
-    _time("an hour, 1 replica", hour, _replica(1.0), 1)
-    _time(f"a day, {REPLICAS} replicas", day, _replica(1.0), REPLICAS)
-    _time(f"a day, {REPLICAS} replicas that queue", day, _replica(14.0), REPLICAS)
+    _time("an hour, 1 replica", hour, _replica(1.0, 400_000), 1)
+    _time(f"a day, {REPLICAS} replicas", day, _replica(1.0, 400_000), REPLICAS)
+    _time(f"a day, {REPLICAS} replicas that queue", day, _replica(14.0, 10_000), REPLICAS)
 
 
 def _drawn_hour(generator: np.random.Generator) -> Requests:
@@ -48,14 +47,14 @@ def _drawn_hour(generator: np.random.Generator) -> Requests:
     return make_requests(poisson_arrivals(HOUR, 5.5, generator), np.rint(prompts), np.rint(outputs))
 
 
-def _replica(slower: float) -> Replica:
-    """Return about an 8B model on an H100, or a replica so many times slower with as many times less cache."""
+def _replica(slower: float, kv_tokens: int) -> Replica:
+    """Return about an 8B model on an H100, or one so many times slower, with room for so many tokens."""
     tokens = np.arange(8193)
     seconds = np.where(tokens > 0, np.maximum(0.006, 3e-5 * tokens) + 0.001, 0.0) * slower
     return Replica(
         law=IterationLaw(seconds, 6e-8 * slower, 3e-10 * slower, 2e-5),
         devices=1,
-        kv_tokens=int(400_000 / slower),
+        kv_tokens=kv_tokens,
         block_tokens=16,
         max_sequences=256,
         max_batched_tokens=8192,

@@ -34,7 +34,7 @@ def make_replica(**changes: Any) -> Replica:
 
 
 def make_counter(servers: int, tick_s: float) -> Replica:
-    """Return a counter of so many servers: an iteration takes one tick, so a request is served for its output in ticks."""
+    """Return a counter of so many servers that serves each request for as many ticks as it has output tokens."""
     seconds = np.full(servers + 1, tick_s)
     seconds[0] = 0.0
     return make_replica(

@@ -137,7 +137,8 @@ class Server:
         if steps < self.scheduler.steps:
             self.scheduler.steps = steps
             self._plan += 1
-            self._engine.at(self._began_s + self.scheduler.seconds_of(steps), self._end, self._plan)
+            end_s = self._began_s + self.scheduler.seconds_of(steps)
+            self._engine.at(max(end_s, self._engine.now_s), self._end, self._plan)
 
     def _end(self, plan: int) -> None:
         if plan != self._plan:

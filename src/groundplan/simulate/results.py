@@ -131,7 +131,7 @@ class ServiceResult:
 
     def goodput(self, ttft_s: float = math.inf, tpot_s: float = math.inf, e2e_s: float = math.inf) -> float:
         """Return the requests that kept all limits, by second of the span."""
-        return float(np.sum(self.met(ttft_s, tpot_s, e2e_s))) / self.span_s
+        return _ratio(float(np.sum(self.met(ttft_s, tpot_s, e2e_s))), self.span_s) or 0.0
 
     @property
     def span_s(self) -> float:

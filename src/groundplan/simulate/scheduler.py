@@ -7,12 +7,13 @@ iteration for which there are cache blocks, and sums their times in closed form.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from heapq import heappop, heappush
 
 from groundplan.estimate.replica import Replica
 from groundplan.simulate.blocks import BlockPool
+from groundplan.simulate.growth import Growth
+from groundplan.simulate.iteration_times import IterationTimes
 from groundplan.simulate.sequence import NOT_RUNNING, Sequence
 
 
@@ -32,11 +33,7 @@ class Scheduler:
     """
 
     def __init__(self, replica: Replica, hash_tokens: int = 0, prefill_only: bool = False) -> None:
-        law = replica.law
-        self._tokens_s: list[float] = [float(seconds) for seconds in law.tokens_s]
-        self._context_s = law.decode_context_s
-        self._pair_s = law.prefill_pair_s
-        self._sequence_s = law.sequence_s
+        self._times = IterationTimes(replica.law)
         self._most_sequences = min(replica.max_sequences, replica.max_batched_tokens)
         self._most_tokens = replica.max_batched_tokens
         self._chunked = replica.chunked_prefill
@@ -47,9 +44,7 @@ class Scheduler:
         self._running: dict[int, Sequence] = {}  # by admission, oldest first
         self._prefilling: list[Sequence] = []
         self._ends: list[tuple[int, int, Sequence]] = []  # heap: decoding iteration, admission
-        self._growing = [
-            0
-        ] * replica.block_tokens  # decoding sequences that take a block in iteration i modulo the block
+        self._growth = Growth(replica.block_tokens)
         self._context = 0  # cached tokens of the decoding sequences
         self._admissions = 0
         self._iteration = 0  # those with decoding sequences, so far
@@ -57,15 +52,18 @@ class Scheduler:
         self._decodes = False  # in the iterations that run now
         self._chunks: list[tuple[Sequence, int]] = []
         self.admitted: list[Sequence] = []  # by the iteration that runs now
-        self.decoding = 0
         self.steps = 0
-        self.preemptions = 0
         self.hit_tokens = 0
 
     @property
     def running(self) -> int:
         """Sequences that have been admitted."""
         return len(self._running)
+
+    @property
+    def decoding(self) -> int:
+        """Sequences that decode."""
+        return self._growth.sequences
 
     @property
     def prefill_tokens(self) -> int:
@@ -111,22 +109,11 @@ class Scheduler:
 
     def seconds_of(self, steps: int) -> float:
         """Return the seconds of the next `steps` iterations that only decode."""
-        n = self.decoding
-        first = self._layer_seconds(n) + self._sequence_s * n + self._context_s * (self._context + n)
-        return steps * first + self._context_s * n * (0.5 * steps * (steps - 1))
+        return self._times.decoding(steps, self.decoding, self._context)
 
     def steps_until(self, seconds: float) -> int:
         """Return how many of the running iterations end by the end of the one that runs `seconds` after their start."""
-        first = self.seconds_of(1)
-        half = 0.5 * self._context_s * self.decoding
-        linear = first - half
-        root = math.sqrt(linear * linear + 4.0 * half * seconds)
-        steps = max(1, min(self.steps, math.ceil(2.0 * seconds / (linear + root))))
-        while steps > 1 and self.seconds_of(steps - 1) >= seconds:
-            steps -= 1
-        while steps < self.steps and self.seconds_of(steps) < seconds:
-            steps += 1
-        return steps
+        return self._times.steps_until(seconds, self.steps, self.decoding, self._context)
 
     def end(self, steps: int) -> tuple[list[Sequence], list[Sequence]]:
         """Account for the iterations that ran; return the sequences that made their first token, and those that end."""
@@ -134,7 +121,7 @@ class Scheduler:
         ended: list[Sequence] = []
         if self._decodes:
             if steps > 1:
-                self.pool.take(self._growth(self._iteration + 1, steps - 1))
+                self.pool.take(self._growth.blocks(self._iteration + 1, steps - 1))
             self._iteration += steps
             self._context += steps * self.decoding
             self._end_decoding(ended)
@@ -153,18 +140,13 @@ class Scheduler:
         self.waiting.clear()
         self._prefilling.clear()
         self._ends.clear()
-        self._growing = [0] * len(self._growing)
-        self.decoding = self._context = 0
+        self._growth.clear()
+        self._context = 0
         self._chunks = []
         self.pool.clear()
         for sequence in lost:
             sequence.restart()
         return lost
-
-    def _layer_seconds(self, tokens: int) -> float:
-        table = self._tokens_s
-        largest = len(table) - 1
-        return table[tokens] if tokens <= largest else table[largest] * tokens / largest
 
     def _prefill_seconds(self) -> float:
         tokens, pairs = 0, 0.0
@@ -173,23 +155,16 @@ class Scheduler:
             pairs += count * sequence.cached + 0.5 * count * (count + 1)
         decoding = self.decoding if self._decodes else 0
         context = self._context + decoding if self._decodes else 0
-        return (
-            self._layer_seconds(tokens + decoding)
-            + self._context_s * context
-            + self._pair_s * pairs
-            + self._sequence_s * (decoding + len(self._chunks))
-        )
+        return self._times.one(tokens + decoding, context, pairs, decoding + len(self._chunks))
 
     def _make_room(self) -> None:
         """Take the blocks that decoding sequences fill next, from the youngest sequences when there are too few."""
-        place = self._iteration % len(self._growing)
-        while self._growing[place] > self.pool.available:
+        while self._growth.blocks(self._iteration, 1) > self.pool.available:
             self._preempt(self._running[next(reversed(self._running))])
-        self.pool.take(self._growing[place])
+        self.pool.take(self._growth.blocks(self._iteration, 1))
 
     def _preempt(self, sequence: Sequence) -> None:
         self._preempted = True
-        self.preemptions += 1
         sequence.preemptions += 1
         self._release(sequence)
         if sequence.began_at == NOT_RUNNING:
@@ -250,15 +225,13 @@ class Scheduler:
 
     def _begin_decoding(self, sequence: Sequence) -> None:
         sequence.began_at = self._iteration
-        self._growing[(self._iteration - sequence.target) % len(self._growing)] += 1
+        self._growth.add(self._iteration, sequence.target)
         self._context += sequence.target
-        self.decoding += 1
         heappush(self._ends, (self._iteration + sequence.output - sequence.produced, sequence.admission, sequence))
 
     def _leave_decoding(self, sequence: Sequence) -> None:
-        self._growing[(sequence.began_at - sequence.target) % len(self._growing)] -= 1
+        self._growth.remove(sequence.began_at, sequence.target)
         self._context -= sequence.target + self._iteration - sequence.began_at
-        self.decoding -= 1
 
     def _end_decoding(self, ended: list[Sequence]) -> None:
         ends = self._ends
@@ -293,14 +266,6 @@ class Scheduler:
             return sequence.target
         return sequence.target + self._iteration - sequence.began_at
 
-    def _growth(self, first: int, steps: int) -> int:
-        """Return the blocks that decoding sequences take in iterations from `first` on."""
-        cycles, rest = divmod(steps, len(self._growing))
-        start = first % len(self._growing)
-        stop = start + rest
-        wrapped = self._growing[: max(stop - len(self._growing), 0)]
-        return cycles * self.decoding + sum(self._growing[start:stop]) + sum(wrapped)
-
     def _steps_ahead(self) -> int:
         """Return the iterations until a sequence ends or blocks run out; one after a preemption."""
         if self._preempted:
@@ -309,16 +274,4 @@ class Scheduler:
         while ends[0][2].admission != ends[0][1]:
             heappop(ends)
         steps = ends[0][0] - self._iteration
-        return min(steps, 1 + self._grown_by(self.pool.available, self._iteration + 1, steps - 1))
-
-    def _grown_by(self, blocks: int, first: int, most: int) -> int:
-        """Return for how many iterations from `first` on, up to `most`, so many blocks are enough."""
-        cycle = len(self._growing)
-        if self.decoding * (most // cycle + 1) <= blocks:
-            return most
-        steps = blocks // self.decoding * cycle
-        left = blocks % self.decoding
-        while steps < most and self._growing[(first + steps) % cycle] <= left:
-            left -= self._growing[(first + steps) % cycle]
-            steps += 1
-        return min(steps, most)
+        return min(steps, 1 + self._growth.steps_within(self.pool.available, self._iteration + 1, steps - 1))
