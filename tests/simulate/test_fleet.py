@@ -20,6 +20,7 @@ from groundplan.simulate.pool import Autoscaling, Pool
 from groundplan.simulate.requests import Requests, make_requests
 from groundplan.simulate.results import ServiceResult
 from groundplan.simulate.routing import Routing
+from groundplan.simulate.scheduler import Scheduler
 from groundplan.simulate.traces import read_requests
 from simulate.services import draw_conversations, draw_requests, make_replica
 
@@ -78,6 +79,20 @@ def test_every_request_ends_whatever_the_fleet(fleet: Fleet, seed: int, clients:
     assert all(0.0 <= use.busy_s <= use.on_s * (1 + 1e-9) <= result.end_s * (1 + 2e-9) for use in result.replicas)
     again = simulate_service(requests, fleet, clients=clients, seed=seed)
     assert columns(again) == columns(result)
+
+
+@settings(max_examples=60, deadline=None)
+@given(fleet=fleets, seed=st.integers(0, 10**6))
+def test_jumps_of_a_fleet_are_iterations_taken_one_by_one(fleet: Fleet, seed: int) -> None:
+    requests = draw_requests(np.random.default_rng(seed), 60, 6.0, prefixes=True)
+    jumped = simulate_service(requests, fleet, seed=seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Scheduler, "_steps_ahead", lambda self: 1)
+        walked = simulate_service(requests, fleet, seed=seed)
+    for one, other in zip(columns(jumped), columns(walked), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9)
+    busy = [[use.busy_s for use in result.replicas] for result in (jumped, walked)]
+    np.testing.assert_allclose(busy[0], busy[1], atol=1e-6)
 
 
 def test_round_robin_takes_turns() -> None:

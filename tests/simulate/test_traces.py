@@ -38,7 +38,7 @@ def test_public_traces_are_read_whole(
 def test_three_forms_of_one_trace_are_one(tmp_path: Path) -> None:
     plain, azure, mooncake = tmp_path / "p.csv", tmp_path / "a.csv", tmp_path / "m.jsonl.gz"
     plain.write_text(PLAIN + "0,700,5\n1.25,30,9\n")
-    azure.write_text(AZURE + "2024-02-28 23:59:59.5000000,700,5\n2024-02-29 00:00:00.7500000,30,9")
+    azure.write_text(AZURE + "2024-02-28 23:59:59.5000000,700,5\n2024-02-29 01:00:00.750000+01:00,30,9")
     lines = (
         '{"timestamp": 0, "input_length": 700, "output_length": 5, "hash_ids": [1, 2]}\n'
         '{"timestamp": 1250, "input_length": 30, "output_length": 9, "hash_ids": [3]}\n'

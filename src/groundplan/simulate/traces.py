@@ -7,7 +7,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -106,9 +106,9 @@ def _rows(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
 
 
 def _clock(text: str) -> float:
-    """Return the seconds of a time of day and date; digits below a microsecond are kept."""
-    whole, _, fraction = text.strip().rstrip("Z").partition(".")
-    return datetime.fromisoformat(whole + "+00:00").timestamp() + float(f"0.{fraction or 0}")
+    """Return the seconds of a date and time, of UTC where it names no zone."""
+    moment = datetime.fromisoformat(text.strip())
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _value(convert: Callable[[str], Value], text: str, line: int, column: str) -> Value:
