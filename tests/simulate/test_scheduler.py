@@ -132,6 +132,17 @@ def test_the_youngest_is_preempted_and_computed_again() -> None:
     assert result.requests.end_s[0] < result.requests.end_s[1]
 
 
+def test_a_preempted_sequence_finds_again_what_is_left_of_its_blocks() -> None:
+    """As before; the first sequence ends on seven of the ten blocks, so three are left, the first 48 tokens."""
+    requests = make_requests([0.0, 0.001], [50, 50], [60, 60])
+    computed = []
+    for caching in (False, True):
+        result = one_replica(requests, make_replica(kv_tokens=160, prefix_caching=caching))
+        computed.append([span.prefill_tokens for span in result.spans if span.prefill_tokens][2])
+        assert result.replicas[0].hit_tokens == 0
+    assert computed[0] - computed[1] == 48
+
+
 def test_a_shared_prefix_is_computed_once() -> None:
     hashes = [(1, 2, 3, 4), (1, 2, 3, 9), (1, 2, 3, 4)]
     requests = make_requests([0.0, 5.0, 10.0], [256, 256, 256], [4, 4, 4], hashes, 64)

@@ -67,7 +67,7 @@ class ReplicaUse(Result):
     on_s: float
     busy_s: float  # in iterations
     batch_s: float  # sequences in an iteration times its seconds, summed
-    hit_tokens: int  # prompt tokens found in the prefix cache
+    hit_tokens: int  # of prompts in the prefix cache; what a preempted request finds again is not counted
     energy_j: float
     cost_usd: float | None
 

@@ -20,7 +20,8 @@ from groundplan.simulate.sequence import NOT_RUNNING, Sequence
 class Scheduler:
     """First come, first served; a sequence is preempted, the youngest first, when blocks run out, and computed again.
 
-    Blocks of a whole prompt are taken when it is admitted. A decoding sequence takes one when its last is full.
+    Blocks of a whole prompt are taken when it is admitted. A decoding sequence takes one when its last is full. With a
+    prefix cache, a preempted sequence finds again what others have not taken of its blocks.
 
     Parameters
     ----------
@@ -38,7 +39,8 @@ class Scheduler:
         self._most_tokens = replica.max_batched_tokens
         self._chunked = replica.chunked_prefill
         self._prefill_only = prefill_only
-        self.pool = BlockPool(replica.kv_tokens, replica.block_tokens, hash_tokens if replica.prefix_caching else 0)
+        hashed = (hash_tokens or replica.block_tokens) if replica.prefix_caching else 0
+        self.pool = BlockPool(replica.kv_tokens, replica.block_tokens, hashed)
         self.waiting: deque[Sequence] = deque()
         self.transferred: deque[Sequence] = deque()  # their prompts were computed elsewhere
         self._running: dict[int, Sequence] = {}  # by admission, oldest first
@@ -166,6 +168,10 @@ class Scheduler:
     def _preempt(self, sequence: Sequence) -> None:
         self._preempted = True
         sequence.preemptions += 1
+        if self.pool.hash_tokens and sequence.began_at != NOT_RUNNING:
+            cached = self._taken(sequence)
+            sequence.name_blocks(cached // self.pool.hash_tokens)
+            sequence.held = self.pool.keep(sequence.hashes, sequence.held, cached)
         self._release(sequence)
         if sequence.began_at == NOT_RUNNING:
             self._prefilling.remove(sequence)
@@ -207,7 +213,8 @@ class Scheduler:
             self._enter(sequence)
             sequence.held = held
             sequence.cached = held * self.pool.hash_tokens
-            self.hit_tokens += sequence.cached
+            if not sequence.preemptions:
+                self.hit_tokens += sequence.cached
             self._prefilling.append(sequence)
             budget -= self._add_chunk(sequence, budget if self._chunked else sequence.target)
         return bool(self._chunks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from groundplan.simulate.requests import Hashes
 
 NOT_RUNNING = -1
+MOST_BLOCKS = 2**32  # of one request; keeps the hashes of requests apart
 
 
 class Sequence:
@@ -56,6 +57,11 @@ class Sequence:
         self.produced = 0
         self.target = self.prompt
         self.leave()
+
+    def name_blocks(self, blocks: int) -> None:
+        """Give hashes of its own to the blocks behind those of its prompt."""
+        named = len(self.hashes)
+        self.hashes += tuple(-(self.request * MOST_BLOCKS + block) - 1 for block in range(named, blocks))
 
     def leave(self) -> None:
         """Go back to a queue: nothing is cached."""
