@@ -65,7 +65,7 @@ def test_every_request_ends_once_and_every_block_comes_back(replica: Replica, se
         assert 0 <= self.pool.free <= self.pool.blocks
         ends.extend(sequence.request for sequence in ended)
         schedulers.add(self)
-        if not self.running:
+        if not self._running:
             assert self.pool.available == self.pool.blocks
         return begun, ended
 

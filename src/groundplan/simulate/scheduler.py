@@ -58,11 +58,6 @@ class Scheduler:
         self.hit_tokens = 0
 
     @property
-    def running(self) -> int:
-        """Sequences that have been admitted."""
-        return len(self._running)
-
-    @property
     def decoding(self) -> int:
         """Sequences that decode."""
         return self._growth.sequences
