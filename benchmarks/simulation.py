@@ -52,7 +52,7 @@ def _replica(slower: float, kv_tokens: int) -> Replica:
     tokens = np.arange(8193)
     seconds = np.where(tokens > 0, np.maximum(0.006, 3e-5 * tokens) + 0.001, 0.0) * slower
     return Replica(
-        law=IterationLaw(seconds, 6e-8 * slower, 3e-10 * slower, 2e-5),
+        law=IterationLaw(seconds, 6e-8 * slower, 3e-10 * slower, 2e-5, 0.0),
         devices=1,
         kv_tokens=kv_tokens,
         block_tokens=16,
@@ -61,6 +61,7 @@ def _replica(slower: float, kv_tokens: int) -> Replica:
         chunked_prefill=True,
         prefix_caching=False,
         kv_token_bytes=131_072.0,
+        request_s=0.0,
         start_s=60.0,
         watts_busy=700.0,
         watts_idle=100.0,

@@ -16,7 +16,7 @@ def make_replica(**changes: Any) -> Replica:
     tokens = np.arange(2049)
     seconds = np.where(tokens > 0, np.maximum(0.006, 3e-5 * tokens) + 0.001, 0.0)
     replica = Replica(
-        law=IterationLaw(seconds, decode_context_s=6e-8, prefill_pair_s=3e-10, sequence_s=2e-5),
+        law=IterationLaw(seconds, decode_context_s=6e-8, prefill_pair_s=3e-10, sequence_s=2e-5, prefill_s=0.0),
         devices=1,
         kv_tokens=100_000,
         block_tokens=16,
@@ -25,6 +25,7 @@ def make_replica(**changes: Any) -> Replica:
         chunked_prefill=True,
         prefix_caching=False,
         kv_token_bytes=131_072.0,
+        request_s=0.0,
         start_s=60.0,
         watts_busy=700.0,
         watts_idle=100.0,
@@ -38,7 +39,7 @@ def make_counter(servers: int, tick_s: float) -> Replica:
     seconds = np.full(servers + 1, tick_s)
     seconds[0] = 0.0
     return make_replica(
-        law=IterationLaw(seconds, 0.0, 0.0, 0.0),
+        law=IterationLaw(seconds, 0.0, 0.0, 0.0, 0.0),
         kv_tokens=10**9,
         block_tokens=1024,
         max_sequences=servers,

@@ -43,7 +43,8 @@ def simulate_service(
     """Return what becomes of each request, and what the replicas did.
 
     A request whose prompt and output exceed the cache of a replica is rejected when it arrives. The requests of a
-    replica that fails begin anew on another; what they had been sent counts for nothing.
+    replica that fails begin anew on another; what they had been sent counts for nothing. What the front end takes for a
+    request (`Replica.request_s`) delays its tokens, not those of others.
 
     Parameters
     ----------
@@ -90,6 +91,7 @@ class _Service:
         self.engine = Engine()
         self._requests = requests
         self._link_bytes_per_s = fleet.link_bytes_per_s
+        self._front_s = (fleet.prefill or fleet.pool).replica.request_s
         self._columns = Columns(requests, record)
         self._open = len(requests)  # requests that have not ended
         self._coming = _sequences(requests)
@@ -122,8 +124,8 @@ class _Service:
         times = RequestTimes(
             arrival_s=np.array(columns.arrival_s),
             start_s=np.array(columns.start_s),
-            first_token_s=np.array(columns.first_token_s),
-            end_s=np.array(columns.end_s),
+            first_token_s=np.array(columns.first_token_s) + self._front_s,
+            end_s=np.array(columns.end_s) + self._front_s,
             prompt_tokens=self._requests.prompt_tokens,
             output_tokens=self._requests.output_tokens,
             replica=np.array(columns.replica),
@@ -131,7 +133,7 @@ class _Service:
             restarts=np.array(columns.restarts),
         )
         uses = tuple(_use(server, pool.spec) for pool in self._pools for server in pool.servers)
-        return ServiceResult(times, uses, self.engine.now_s, tuple(columns.spans or ()))
+        return ServiceResult(times, uses, self.engine.now_s + self._front_s, tuple(columns.spans or ()))
 
     def _arrive(self, _: object) -> None:
         """Take all requests that arrive now, and ask for the time of the next."""
@@ -148,7 +150,7 @@ class _Service:
         for _ in range(clients):
             self._send_next()
 
-    def _send_next(self) -> None:
+    def _send_next(self, _: object = None) -> None:
         """Let a client send requests until one is taken."""
         for sequence in self._coming:
             self._columns.arrival_s[sequence.request] = self.engine.now_s
@@ -176,7 +178,7 @@ class _Service:
     def _end(self, _: Server, sequence: Sequence) -> None:
         self._close_one()
         if self._clients is not None:
-            self._send_next()
+            self.engine.at(self.engine.now_s + self._front_s, self._send_next)
 
     def _restart(self, sequence: Sequence) -> None:
         self._columns.restarts[sequence.request] += 1

@@ -10,13 +10,14 @@ from groundplan.estimate.replica import IterationLaw
 class IterationTimes:
     """The law of `IterationLaw.seconds`, a thousand times faster on single numbers."""
 
-    __slots__ = ("_context_s", "_pair_s", "_sequence_s", "_tokens_s")
+    __slots__ = ("_context_s", "_pair_s", "_prefill_s", "_sequence_s", "_tokens_s")
 
     def __init__(self, law: IterationLaw) -> None:
         self._tokens_s = [float(seconds) for seconds in law.tokens_s]
         self._context_s = float(law.decode_context_s)
         self._pair_s = float(law.prefill_pair_s)
         self._sequence_s = float(law.sequence_s)
+        self._prefill_s = float(law.prefill_s)
 
     def one(self, tokens: int, context: int, pairs: float, sequences: int) -> float:
         """Return the seconds of one iteration.
@@ -35,7 +36,8 @@ class IterationTimes:
         table = self._tokens_s
         largest = len(table) - 1
         layers = table[tokens] if tokens <= largest else table[largest] * tokens / largest
-        return layers + self._context_s * context + self._pair_s * pairs + self._sequence_s * sequences
+        seconds = layers + self._context_s * context + self._pair_s * pairs + self._sequence_s * sequences
+        return max(seconds, self._prefill_s) if pairs else seconds
 
     def decoding(self, steps: int, sequences: int, cached: int) -> float:
         """Return the seconds of iterations that only decode, each of which lengthens every context by one.
