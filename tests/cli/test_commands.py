@@ -21,6 +21,7 @@ COMMANDS = [
     "memory",
     "train",
     "serve",
+    "simulate",
     "allreduce",
     "storage",
     "checkpoint",

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from groundplan import __version__
-from groundplan.cli import calculators, catalog, plans, proofs, serving
+from groundplan.cli import calculators, catalog, plans, proofs, serving, simulation
 from groundplan.cli.answers import answers
 from groundplan.cli.asked import Answer
 
@@ -38,6 +38,14 @@ proof = typer.Typer(
 )
 
 
+simulations = typer.Typer(
+    help="What happens over time, request by request.",
+    rich_markup_mode=None,
+    context_settings=SETTINGS,
+    invoke_without_command=True,
+)
+
+
 @app.callback()
 def groundplan(
     context: typer.Context,
@@ -59,6 +67,12 @@ def catalog_group(context: typer.Context) -> None:
 @proof.callback()
 def validate_group(context: typer.Context) -> None:
     """How far predictions are from measured runs, by set, with the rows furthest off."""
+    _help_without_command(context)
+
+
+@simulations.callback()
+def simulate_group(context: typer.Context) -> None:
+    """What happens over time: every request of a trace followed through a fleet."""
     _help_without_command(context)
 
 
@@ -97,5 +111,7 @@ for name, body in CATALOG_COMMANDS.items():
     catalogs.command(name=name)(answers(body))
 for name, body in PROOF_COMMANDS.items():
     proof.command(name=name)(answers(body))
+simulations.command(name="serve")(answers(simulation.serve))
+app.add_typer(simulations, name="simulate")
 app.add_typer(proof, name="validate")
 app.add_typer(catalogs, name="catalog")

@@ -37,13 +37,7 @@ def memory(data: Data = None, *, asked: Asked) -> Answer:
     return validate_memory(load_catalog(), data or ()).to_dict()
 
 
-def serving(
-    data: Annotated[
-        list[Path] | None, typer.Option("--data", metavar="CSV", help="Measured serving runs; may be repeated.")
-    ] = None,
-    *,
-    asked: Asked,
-) -> Answer:
+def serving(data: Data = None, *, asked: Asked) -> Answer:
     """Predict latency and throughput of measured serving runs and report the errors by set.
 
     Time to first token, time per token and output tokens per second, each where its source measured it.

@@ -129,7 +129,7 @@ def serve(request: ServeRequest, catalog: Catalog) -> ServeResult:
     setting, load = resolve(request, catalog)
     steady = steady_of(setting, load, request.rate_per_s)
     as_of = request.as_of or date.today().isoformat()
-    hourly = _usd_per_hour(request, setting, catalog, as_of)
+    hourly = hourly_usd(request, setting, catalog)
     spread = serving_interval(setting.engine.id, setting.model.experts is not None)
     rate = float(steady.requests_per_s)
     output_rate = rate * request.output
@@ -248,13 +248,17 @@ def _check(request: ServeRequest) -> None:
         raise InputError(f"price is {request.price}", "give dollars per accelerator-hour, e.g. 3")
 
 
-def _usd_per_hour(request: ServeRequest, setting: ServingSetting, catalog: Catalog, as_of: str) -> float | None:
-    """Dollars for an hour of the replica's devices; None where no price is known."""
+def hourly_usd(request: ServeRequest, setting: ServingSetting, catalog: Catalog) -> float | None:
+    """Return dollars for an hour of the replica's devices; None where no price is known."""
     devices = setting.deployment.devices
     if request.price is not None:
         return request.price * devices
     asked = CostRequest(
-        accelerators=devices, hours=1.0, accelerator=setting.accelerator.id, purchase=request.purchase, as_of=as_of
+        accelerators=devices,
+        hours=1.0,
+        accelerator=setting.accelerator.id,
+        purchase=request.purchase,
+        as_of=request.as_of,
     )
     try:
         return cost(asked, catalog).price.usd_per_accelerator_hour * devices

@@ -11,13 +11,14 @@ from groundplan import __version__
 from groundplan.catalog.catalog import Catalog
 from groundplan.errors import InputError
 from groundplan.estimate.serving_intervals import serving_interval
+from groundplan.tasks.validate import PUBLISHED
 from groundplan.validation.measured import MeasuredRun, Unpredictable, read_measured
 from groundplan.validation.score import Label, Predicted, Validation, scored
 from groundplan.validation.serving_predict import predict_serving
 from groundplan.validation.serving_reading import COLUMNS, NEEDED, QUANTITIES, ServingCase, read_serving_case
 
 
-def validate_serving(catalog: Catalog, data: Sequence[Path]) -> Validation:
+def validate_serving(catalog: Catalog, data: Sequence[Path] = ()) -> Validation:
     """Predict latency and throughput of every measured serving run and report the errors by set.
 
     A run has a row for each quantity its source measured: `ttft_ms`, `tpot_ms`, `tokens_per_s_total`.
@@ -27,16 +28,14 @@ def validate_serving(catalog: Catalog, data: Sequence[Path]) -> Validation:
     catalog : Catalog
         The catalog.
     data : sequence of Path
-        CSV files of measured serving runs.
+        CSV files of measured serving runs; none = the published ones that come with the product.
 
     Raises
     ------
     InputError
-        No file, a file that is no table of serving runs, or in which no run can be predicted.
+        A file that is no table of serving runs, or in which no run can be predicted.
     """
-    if not data:
-        raise InputError("no measured serving runs are named", "name a CSV file of them with --data")
-    runs = [run for path in data for run in read_measured(path, COLUMNS, NEEDED)]
+    runs = [run for path in data or (PUBLISHED / "serving.csv",) for run in read_measured(path, COLUMNS, NEEDED)]
     cases, unpredictable = read_serving_cases(runs, catalog)
     found = predict_serving(cases, catalog)
     places = [

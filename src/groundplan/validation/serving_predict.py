@@ -38,7 +38,8 @@ def _group(case: ServingCase) -> Hashable:
     """What the iteration law depends on: windowed attention also on the length of the sequences."""
     context = case.load.prompt + case.load.output if np.any(case.model.attention.window) else 0.0
     cluster = case.cluster.accelerator.id, case.cluster.host.id
-    return id(case.model), case.deployment, case.engine.id, cluster, context, case.static, case.rate_per_s is None
+    engine = case.engine.id, case.engine.max_batched_tokens, case.engine.memory_utilization
+    return id(case.model), case.deployment, engine, cluster, context, case.static, case.rate_per_s is None
 
 
 def _predict(cases: Sequence[ServingCase], catalog: Catalog, changed: Changed | None) -> Array:
@@ -68,8 +69,10 @@ def _predict(cases: Sequence[ServingCase], catalog: Catalog, changed: Changed | 
     closed = np.isfinite(wanted)
     # The first wave of prompts comes all at once: a request waits for half of the others on average.
     burst = np.where(closed, 0.5 * np.where(closed, steady.decoding, 0.0) * steady.prompt_s / waves, 0.0)
-    single = (waves <= 1.0) & closed  # nothing comes in while the batch decodes
-    tpot = np.where(single, steady.decode_s, steady.tpot_s)
+    # In a single wave nothing comes in while the batch decodes: what is answered first waits for the prompts left.
+    single = (waves <= 1.0) & closed
+    alone = steady.decode_s + burst / np.maximum(output - 1.0, 1.0)
+    tpot = np.where(single, alone, steady.tpot_s)
     tokens = steady.requests_per_s * replicas * output
     found = np.stack([1e3 * (steady.ttft_s + burst), 1e3 * tpot, tokens], axis=1)
     return np.where(fits[:, None], found, np.nan)

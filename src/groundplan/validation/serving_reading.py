@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from groundplan.catalog.catalog import Catalog
@@ -24,6 +24,7 @@ COLUMNS = [
     "id",
     "source",
     "url_or_path",
+    "reference",
     "year",
     "engine",
     "engine_version",
@@ -66,6 +67,8 @@ FP8_SINCE = ("hopper", "ada", "blackwell", "blackwell-rtx", "cdna3")
 """Architectures on which MLPerf submissions without a stated precision run 8-bit weights."""
 USUAL_CONTEXT = 2048.0
 """Tokens of a request for which the devices of a submission are counted where it does not state its parallel sizes."""
+INFERENCEMAX = "InferenceMAX"
+"""Word of the sources whose recipes are public: their limits and caches are known though the tables leave them out."""
 OLD_VLLM = 2024
 """Last year whose runs of vLLM are of its first engine."""
 WAVES = 10.0
@@ -119,6 +122,8 @@ def read_serving_case(run: MeasuredRun, catalog: Catalog) -> ServingCase:
     cluster = replica_cluster(accelerator, deployment.devices, catalog)
     prompt, output = _lengths(run, model, assumed)
     concurrency = run.number("concurrency_or_batch")
+    if INFERENCEMAX in run.text("source"):
+        engine = _inferencemax(engine, concurrency or 1.0, prompt)
     replicas = max(devices // deployment.devices, 1)
     load = Load(prompt, output, float("inf") if concurrency is None else concurrency / replicas)
     said = QUANTITIES if "P99" not in run.text("notes") else ("tokens_per_s_total",)
@@ -173,6 +178,18 @@ def served_accelerator(name: str, catalog: Catalog) -> Accelerator:
         except UnknownName:
             continue
     return catalog.accelerator(name)
+
+
+def _inferencemax(engine: Engine, concurrency: float, prompt: float) -> Engine:
+    """Return the engine with the limits of InferenceMAX's recipes (github.com/InferenceMAX/InferenceMAX, benchmarks/).
+
+    TensorRT-LLM takes one prompt an iteration beside the sequences that decode; SGLang four times its usual chunk.
+    """
+    if engine.id.startswith("tensorrt-llm"):
+        return replace(engine, max_batched_tokens=int(concurrency + prompt + 64), memory_utilization=0.85)
+    if engine.id == "sglang":
+        return replace(engine, max_batched_tokens=32768, memory_utilization=0.82)
+    return engine
 
 
 def served_engine(run: MeasuredRun, catalog: Catalog, assumed: list[str]) -> Engine:
@@ -232,7 +249,9 @@ def _formats(
     if stated:
         kv = "fp8" if stated.startswith("fp8") else "int8" if stated.startswith("int8") else "bf16"
     else:
-        kv = "fp8" if engine.id.startswith("tensorrt-llm") and weight_format(weights).weight_bytes <= 1.0 else "bf16"
+        narrow = weight_format(weights).weight_bytes <= 1.0
+        recipe = INFERENCEMAX in run.text("source") and engine.id == "vllm" and weights != "mxfp4"
+        kv = "fp8" if narrow and (recipe or engine.id.startswith("tensorrt-llm")) else "bf16"
         assumed.append(f"cache {kv}")
     return weights, kv
 

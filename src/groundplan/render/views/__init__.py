@@ -14,6 +14,7 @@ VIEWS = {
     "train": "train",
     "memory": "memory",
     "serve": "serve",
+    "simulate-serve": "simulate_serve",
     "allreduce": "allreduce",
     "storage": "storage",
     "checkpoint": "checkpoint",

@@ -1,0 +1,277 @@
+"""Task: what becomes of every request when a fleet of replicas serves a trace, real or drawn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from groundplan import __version__
+from groundplan.catalog.catalog import Catalog
+from groundplan.errors import InputError, UnknownName
+from groundplan.estimate.replica import Replica
+from groundplan.estimate.serving import replica_of
+from groundplan.evidence import Result
+from groundplan.simulate.arrivals import diurnal_arrivals, gamma_arrivals
+from groundplan.simulate.chrome import chrome_events
+from groundplan.simulate.fleet import Fleet, simulate_service
+from groundplan.simulate.pool import Autoscaling, Pool
+from groundplan.simulate.requests import Requests, make_requests
+from groundplan.simulate.results import ServiceResult, ServiceSummary
+from groundplan.simulate.routing import Routing
+from groundplan.simulate.traces import read_requests
+from groundplan.tasks.serve import ServeRequest, hourly_usd, resolve
+
+ARRIVALS = ("poisson", "bursts", "diurnal")
+POINTS = 60
+"""Moments at which the queue is shown."""
+SLOWEST = 10
+HOUR_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class SimulateServeRequest:
+    """What is asked: a replica as `ServeRequest` describes it, requests, and a fleet.
+
+    Requests are those of a trace (`requests`), or `count` drawn ones of `prompt` and `output` tokens at `rate_per_s`.
+    With `clients`, each sends its next request when its last has ended. Limits make an objective to be attained.
+    """
+
+    model: str | Mapping[str, Any]
+    accelerator: str = "h100-sxm"
+    tp: int | None = None
+    pp: int = 1
+    dp: int = 1
+    ep: int = 1
+    engine: str = "vllm"
+    precision: str = "bf16"
+    kv_precision: str = "bf16"
+    max_sequences: int | None = None
+    max_batched_tokens: int | None = None
+    memory_utilization: float | None = None
+    price: float | None = None
+    purchase: str = "on_demand"
+    as_of: str | None = None
+    requests: str | None = None
+    arrivals: str = "poisson"
+    rate_per_s: float | None = None
+    count: int = 1000
+    prompt: int = 1024
+    output: int = 256
+    variation: float = 2.0  # of the gaps between bursts
+    swing: float = 0.5  # of the day's rate about its mean
+    clients: int | None = None
+    replicas: int = 1
+    routing: str = Routing.LEAST_OUTSTANDING.value
+    target_in_flight: float | None = None
+    least: int = 1
+    most: int | None = None
+    mtbf_s: float | None = None
+    prefill_replicas: int = 0
+    link_bytes_per_s: float = 25e9
+    ttft_s: float | None = None
+    tpot_s: float | None = None
+    e2e_s: float | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Moment(Result):
+    """How many requests wait and are in flight at a time."""
+
+    at_s: float
+    queued: int
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class SimulateServeResult(Result):
+    """The measures of a simulated service, its course, and the slowest requests."""
+
+    schema: str
+    tool_version: str
+    catalog_version: str
+    headline: str
+    model: str
+    accelerator: str
+    engine: str
+    devices: int
+    replicas: int
+    kv_tokens: int
+    summary: ServiceSummary
+    limits: Mapping[str, float | None]
+    attainment: float | None
+    goodput_per_s: float | None
+    course: tuple[Moment, ...]
+    slowest: tuple[Mapping[str, float], ...]
+    definitions: Mapping[str, str]
+    warnings: tuple[str, ...]
+
+
+DEFINITIONS = {
+    "ttft_s": "from the arrival of a request to its first token, queueing and front end included",
+    "tpot_s": "(last token - first token) / (tokens - 1); requests of one token have none",
+    "attainment": "share of all requests, the rejected included, that keep every limit",
+    "busy_share": "share of the time replicas are on in which they compute",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """The answer, and the run it sums up."""
+
+    result: SimulateServeResult
+    service: ServiceResult
+
+    def trace(self) -> dict[str, Any]:
+        """Return the recorded iterations as a Chrome trace."""
+        return {"traceEvents": list(chrome_events(self.service)), "displayTimeUnit": "ms"}
+
+    def rows(self) -> list[dict[str, float]]:
+        """Return every request with its times."""
+        return request_rows(self.service, range(len(self.service.requests.arrival_s)))
+
+
+def simulate_serve(request: SimulateServeRequest, catalog: Catalog, record: bool = False) -> Simulated:
+    """Simulate a fleet and return what happened; `record` keeps what a trace of all iterations needs.
+
+    Raises
+    ------
+    InputError, UnknownName
+        A name is unknown, a value impossible, a trace malformed, or the model does not fit.
+    """
+    requests = _requests(request)
+    context = float(np.mean(requests.prompt_tokens + requests.output_tokens))
+    asked = ServeRequest(**{f.name: getattr(request, f.name) for f in fields(ServeRequest) if hasattr(request, f.name)})
+    asked = replace(
+        asked,
+        prompt=max(int(np.mean(requests.prompt_tokens)), 1),
+        output=max(int(np.mean(requests.output_tokens)), 1),
+        rate_per_s=None,
+    )
+    setting, _ = resolve(asked, catalog)
+    replica = replica_of(setting, context, hourly_usd(asked, setting, catalog))
+    if replica.kv_tokens < context:
+        raise InputError(
+            f"{setting.model.id} leaves {replica.kv_tokens:,} tokens of cache on {setting.deployment.devices} x "
+            f"{setting.accelerator.name}, a mean request has {context:,.0f}",
+            "use more devices, narrower weights or cache",
+        )
+    service = simulate_service(
+        requests, _fleet(request, replica), clients=request.clients, seed=request.seed, record=record
+    )
+    summary = service.summary()
+    limits = {"ttft_s": request.ttft_s, "tpot_s": request.tpot_s, "e2e_s": request.e2e_s}
+    stated = {name: limit for name, limit in limits.items() if limit is not None}
+    result = SimulateServeResult(
+        schema="groundplan/simulate-serve/1",
+        tool_version=__version__,
+        catalog_version=catalog.version,
+        headline=_headline(summary, stated, service),
+        model=setting.model.id,
+        accelerator=setting.accelerator.id,
+        engine=setting.engine.id,
+        devices=setting.deployment.devices,
+        replicas=request.replicas,
+        kv_tokens=replica.kv_tokens,
+        summary=summary,
+        limits=limits,
+        attainment=service.attainment(**stated) if stated else None,
+        goodput_per_s=service.goodput(**stated) if stated else None,
+        course=_course(service),
+        slowest=tuple(request_rows(service, _slowest(service))),
+        definitions=DEFINITIONS,
+        warnings=_warnings(summary),
+    )
+    return Simulated(result, service)
+
+
+def _requests(request: SimulateServeRequest) -> Requests:
+    if request.requests is not None:
+        return read_requests(Path(request.requests))
+    if request.count < 1 or request.prompt < 1 or request.output < 1:
+        raise InputError("count, prompt and output are whole numbers of at least 1", "correct them")
+    ones = np.ones(request.count)
+    if request.clients is not None:
+        times = np.zeros(request.count)
+    else:
+        if request.rate_per_s is None:
+            raise InputError("neither a trace nor a rate is given", "name a trace with --requests, or give --rate")
+        generator = np.random.default_rng(request.seed)
+        if request.arrivals == "diurnal":
+            times = diurnal_arrivals(request.count, request.rate_per_s, request.swing, generator)
+        elif request.arrivals in ARRIVALS:
+            variation = request.variation if request.arrivals == "bursts" else 1.0
+            times = gamma_arrivals(request.count, request.rate_per_s, variation, generator)
+        else:
+            raise UnknownName("kind of arrivals", request.arrivals, ARRIVALS)
+    return make_requests(times, ones * request.prompt, ones * request.output)
+
+
+def _fleet(request: SimulateServeRequest, replica: Replica) -> Fleet:
+    if request.routing not in tuple(Routing):
+        raise UnknownName("routing", request.routing, [one.value for one in Routing])
+    scaling = None
+    if request.target_in_flight is not None:
+        most = request.most or max(request.replicas, 1)
+        scaling = Autoscaling(request.target_in_flight, request.least, most)
+    pool = Pool(replica, request.replicas, Routing(request.routing), scaling, request.mtbf_s)
+    if request.prefill_replicas < 1:
+        return Fleet(pool)
+    return Fleet(pool, Pool(replica, request.prefill_replicas), request.link_bytes_per_s)
+
+
+def _slowest(service: ServiceResult) -> Sequence[int]:
+    e2e = np.where(service.requests.ended, service.requests.e2e_s, -math.inf)
+    return [int(place) for place in np.argsort(-e2e, kind="stable")[:SLOWEST] if service.requests.ended[place]]
+
+
+def request_rows(service: ServiceResult, places: Sequence[int] | range) -> list[dict[str, float]]:
+    """Return requests with their times, one mapping each."""
+    times = service.requests
+    columns = {
+        "arrival_s": times.arrival_s,
+        "prompt_tokens": times.prompt_tokens,
+        "output_tokens": times.output_tokens,
+        "wait_s": times.wait_s,
+        "ttft_s": times.ttft_s,
+        "tpot_s": times.tpot_s,
+        "e2e_s": times.e2e_s,
+        "replica": times.replica,
+        "preemptions": times.preemptions,
+        "restarts": times.restarts,
+    }
+    plain = {name: column.tolist() for name, column in columns.items()}
+    return [{"request": place, **{name: column[place] for name, column in plain.items()}} for place in places]
+
+
+def _course(service: ServiceResult) -> tuple[Moment, ...]:
+    at = np.linspace(float(service.requests.arrival_s[0]), service.end_s, POINTS)
+    queued, flying = service.queue_length(at), service.in_flight(at)
+    return tuple(Moment(float(t), int(q), int(f)) for t, q, f in zip(at, queued, flying, strict=True))
+
+
+def _headline(summary: ServiceSummary, limits: Mapping[str, float], service: ServiceResult) -> str:
+    said = (
+        f"{summary.requests - summary.rejected:,} of {summary.requests:,} requests answered in {summary.span_s:,.0f} s"
+    )
+    if summary.ttft_s.p95 is not None:
+        said += f": first token {summary.ttft_s.p50:,.2f} s, p95 {summary.ttft_s.p95:,.2f} s"
+    if summary.tpot_s.p95 is not None and summary.tpot_s.p50 is not None:
+        said += f", token {1e3 * summary.tpot_s.p50:,.1f} ms, p95 {1e3 * summary.tpot_s.p95:,.1f} ms"
+    if limits:
+        said += f"; {100 * service.attainment(**limits):.1f} % keep the limits"
+    return said
+
+
+def _warnings(summary: ServiceSummary) -> tuple[str, ...]:
+    said = []
+    if summary.rejected:
+        said.append(f"{summary.rejected:,} requests are longer than the cache of a replica and were rejected")
+    if summary.preemptions:
+        said.append(f"{summary.preemptions:,} times a request was put back and computed again: the cache ran full")
+    return tuple(said)
