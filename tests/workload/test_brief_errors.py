@@ -47,7 +47,7 @@ def complaint(text: str, *sets: str) -> InputError:
         ("train: &t {model: *t}", "", "write the values out"),
         ("[" * 100_000, "nested", "levels"),
         ("1: 2\n" + GOOD, "key 1 is not a word", "quotes"),
-        ("serve: {model: llama-3.1-8b}", "serve (line 1): serving briefs are not supported yet", "train"),
+        ("serve: {model: llama-3.1-8b}", "serve (line 1): this brief asks for a service", "train"),
         ("goal: {deadline: 3 d}", "'train' is missing", "add train"),
         ("train: {tokens: 1T}", "train (line 1): 'model' is missing", "add model"),
         (GOOD + "goals: {deadline: 3 d}", "unknown key 'goals' in the brief (line 2)", "did you mean goal?"),

@@ -9,6 +9,7 @@ import pytest
 from groundplan.catalog.catalog import Catalog, load_catalog
 from groundplan.workload.brief import read_brief
 from groundplan.workload.job import Method
+from groundplan.workload.service_brief import read_serving_brief, serves
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -20,7 +21,13 @@ def catalog() -> Catalog:
 
 @pytest.mark.parametrize("folder", sorted(path.parent.name for path in EXAMPLES.glob("*/brief.yaml")))
 def test_every_example_reads(folder: str, catalog: Catalog) -> None:
-    brief = read_brief(EXAMPLES / folder / "brief.yaml", catalog)
+    path = EXAMPLES / folder / "brief.yaml"
+    if serves(path):
+        service = read_serving_brief(path, catalog)
+        assert service.traffic.rate_per_s > 0
+        assert service.candidates.accelerators
+        return
+    brief = read_brief(path, catalog)
     assert brief.job.tokens > 0
     assert brief.candidates.accelerators
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from groundplan.cli.asked import Answer, Asked
 from groundplan.cli.reading import read_saved, read_stdin
 from groundplan.errors import InputError
+
+if TYPE_CHECKING:
+    from groundplan.catalog.catalog import Catalog
 
 
 def plan(
@@ -19,25 +23,44 @@ def plan(
     *,
     asked: Asked,
 ) -> Answer:
-    """One brief in, a costed and checked training plan out.
+    """One brief in, a costed and checked plan out.
 
     Exit code 3 with --exit-code when no design keeps the goal. --set takes a key of the brief: --set goal.deadline=5d.
     """
     from groundplan.catalog.catalog import load_catalog
     from groundplan.workload.brief import read_brief, read_brief_text
+    from groundplan.workload.service_brief import serves
 
     catalog = load_catalog()
-    if brief == "-":
-        resolved = read_brief_text(read_stdin(), catalog, sets=asked.sets, as_of=asked.as_of)
+    text = read_stdin() if brief == "-" else None
+    if serves("standard input" if text is not None else brief, text):
+        return _serving(brief, text, catalog, print_brief, asked)
+    if text is not None:
+        resolved = read_brief_text(text, catalog, sets=asked.sets, as_of=asked.as_of)
     else:
         resolved = read_brief(brief, catalog, asked.sets, asked.as_of)
     if print_brief:
-        import yaml
-
-        return "# groundplan brief\n" + yaml.safe_dump(dict(resolved.resolved), sort_keys=False, allow_unicode=True)
+        return _printed(resolved.resolved)
     from groundplan.tasks.plan import plan as task
 
     return task(resolved, catalog).to_dict()
+
+
+def _serving(brief: str, text: str | None, catalog: Catalog, print_brief: bool, asked: Asked) -> Answer:
+    """Plan a service: a brief with a section `serve`."""
+    from groundplan.tasks.plan_serving import plan_serving
+    from groundplan.workload.service_brief import read_serving_brief
+
+    resolved = read_serving_brief(
+        "standard input" if text is not None else brief, catalog, asked.sets, asked.as_of, text
+    )
+    return _printed(resolved.resolved) if print_brief else plan_serving(resolved, catalog).to_dict()
+
+
+def _printed(resolved: Mapping[str, object]) -> str:
+    import yaml
+
+    return "# groundplan brief\n" + yaml.safe_dump(dict(resolved), sort_keys=False, allow_unicode=True)
 
 
 def explain(

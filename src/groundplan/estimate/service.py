@@ -75,58 +75,84 @@ class Steady:
     requests_per_s: Floats
 
 
-def steady_state(law: IterationLaw, engine: Engine, pool_tokens: float, load: Load) -> Steady:
-    """Return the steady state at a concurrency.
+def state_at(law: IterationLaw, engine: Engine, load: Load, decoding: Floats) -> Steady:
+    """Return the steady state in which `decoding` sequences decode at once; the load's concurrency is not read.
 
     Notes
     -----
     D sequences decode; each iteration they finish D / output requests, whose prompts come in beside them. With chunked
     prefill an iteration holds up to ``B - D`` prompt tokens; else prompts run alone and decoding waits. A prompt's
     tokens come at once, so that a share f of the iterations is longer: ``tpot = t(D) + f (t(D + chunk) - t(D))``. A
-    request waits for the iteration under way, for the prompts before it, and for its own. D follows from Little's law,
-    ``D = C tpot (output - 1) / (ttft + tpot (output - 1))``, whose right side falls with D: halving finds it. Chunked
-    prompts need room beside decoding, ``D (1 + prompt / (output - 1)) <= B``: where more are in flight, they wait.
+    request waits for the iteration under way, for the prompts before it, and for its own.
     """
-    output, wanted = np.asarray(load.output, dtype=float), np.asarray(load.concurrency, dtype=float)
-    held = np.asarray(load.prompt) + output * (1.0 if engine.reserves_output else 0.5)
-    inside = np.minimum(np.minimum(wanted, np.maximum(pool_tokens / held, 1.0)), engine.max_sequences)
+    times = _times(law, engine, load, decoding)
+    return Steady(
+        ttft_s=engine.request_s + times.ttft,
+        tpot_s=times.tpot,
+        decode_s=times.decode,
+        prompt_s=times.prompt,
+        decoding=decoding,
+        queued=0.0,
+        requests_per_s=decoding / (times.tpot * _steps(load)),
+    )
+
+
+def most_decoding(engine: Engine, pool_tokens: float, load: Load) -> Floats:
+    """Return the most sequences that decode at once: what the cache and the engine hold.
+
+    Chunked prompts need room beside decoding: ``D (1 + prompt / (output - 1)) <= B``.
+    """
+    held = np.asarray(load.prompt) + np.asarray(load.output) * (1.0 if engine.reserves_output else 0.5)
+    most = np.minimum(np.maximum(pool_tokens / held, 1.0), engine.max_sequences)
+    if not engine.chunked_prefill:
+        return most
     computed = np.asarray(load.prompt) * (1.0 - load.cached_share)
-    steps = np.maximum(output - 1.0, 1.0)
-    most = inside
-    if engine.chunked_prefill:  # prompts must fit beside the sequences that decode
-        most = np.minimum(inside, engine.max_batched_tokens / (1.0 + computed / steps))
-    low, high = np.zeros_like(inside), most
+    result: Floats = np.minimum(most, engine.max_batched_tokens / (1.0 + computed / _steps(load)))
+    return result
+
+
+def steady_state(law: IterationLaw, engine: Engine, pool_tokens: float, load: Load) -> Steady:
+    """Return the steady state at a concurrency C.
+
+    Notes
+    -----
+    Of the requests that the cache holds, D decode: ``D = C tpot (output - 1) / (ttft + tpot (output - 1))`` by Little's
+    law, whose right side falls with D: halving finds it. Where prompts cannot come in fast enough, the rest waits.
+    """
+    steps, wanted = _steps(load), np.asarray(load.concurrency, dtype=float)
+    held = np.asarray(load.prompt) + np.asarray(load.output) * (1.0 if engine.reserves_output else 0.5)
+    inside = np.minimum(np.minimum(wanted, np.maximum(pool_tokens / held, 1.0)), engine.max_sequences)
+    high = np.minimum(inside, most_decoding(engine, pool_tokens, load))
+    low = np.zeros_like(high)
     for _ in range(ROUNDS):
         middle = 0.5 * (low + high)
         times = _times(law, engine, load, middle)
         more = inside * times.tpot * steps > middle * (times.ttft + times.tpot * steps)
         low, high = np.where(more, middle, low), np.where(more, high, middle)
-    times = _times(law, engine, load, high)
-    rate = high / (times.tpot * steps)
-    return Steady(
-        ttft_s=engine.request_s + np.maximum(times.ttft, inside / rate - times.tpot * steps) + (wanted - inside) / rate,
-        tpot_s=times.tpot,
-        decode_s=times.decode,
-        prompt_s=times.prompt,
-        decoding=high,
-        queued=wanted - inside,
-        requests_per_s=rate,
-    )
+    found = state_at(law, engine, load, high)
+    rate = found.requests_per_s
+    waited = np.maximum(found.ttft_s, engine.request_s + inside / rate - found.tpot_s * steps)
+    return replace(found, ttft_s=waited + (wanted - inside) / rate, queued=wanted - inside)
 
 
-def concurrency_at(law: IterationLaw, engine: Engine, pool_tokens: float, load: Load, rate_per_s: Floats) -> Floats:
-    """Return the requests in flight at which a replica answers `rate_per_s`; the most it holds where it cannot.
+def state_at_rate(law: IterationLaw, engine: Engine, pool_tokens: float, load: Load, rate_per_s: Floats) -> Steady:
+    """Return the steady state at a rate of requests, or at the most that the replica answers.
 
-    Throughput grows with concurrency: halving finds it.
+    Throughput grows with the sequences that decode: halving finds them.
     """
-    most = np.minimum(np.maximum(pool_tokens / (np.asarray(load.prompt) + load.output), 1.0), engine.max_sequences)
-    high: Floats = most * np.ones_like(np.asarray(rate_per_s, dtype=float))
-    low: Floats = np.zeros_like(high)
+    high = most_decoding(engine, pool_tokens, load) * np.ones_like(np.asarray(rate_per_s, dtype=float))
+    low = np.zeros_like(high)
     for _ in range(ROUNDS):
         middle = 0.5 * (low + high)
-        short = steady_state(law, engine, pool_tokens, replace(load, concurrency=middle)).requests_per_s < rate_per_s
+        short = state_at(law, engine, load, middle).requests_per_s < rate_per_s
         low, high = np.where(short, middle, low), np.where(short, high, middle)
-    return high
+    return state_at(law, engine, load, high)
+
+
+def _steps(load: Load) -> Floats:
+    """Iterations in which a request decodes, beyond the one of its first token."""
+    result: Floats = np.maximum(np.asarray(load.output, dtype=float) - 1.0, 1.0)
+    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +171,7 @@ def _times(law: IterationLaw, engine: Engine, load: Load, decoding: Floats) -> _
     keys = np.asarray(load.prompt) - prompt / 2.0  # that a prompt token meets
     read = decoding * (np.asarray(load.prompt) + output / 2.0)
     decode = law.seconds(decoding, read, 0.0, decoding)
-    arrivals = decoding / np.maximum(output - 1.0, 1.0)  # prompts for each iteration
+    arrivals = decoding / _steps(load)  # prompts for each iteration
     beside = decoding if engine.chunked_prefill else 0.0
     budget = np.maximum(engine.max_batched_tokens - beside, FEWEST_PROMPT_TOKENS)
     chunk = np.minimum(np.maximum(arrivals, 1.0) * prompt, budget)

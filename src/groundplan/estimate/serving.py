@@ -16,7 +16,7 @@ from groundplan.errors import InputError
 from groundplan.estimate import assumptions as given
 from groundplan.estimate.iteration import iteration_law, serving_rates
 from groundplan.estimate.replica import IterationLaw, Replica
-from groundplan.estimate.service import Load, Pool, Steady, cache_pool, concurrency_at, steady_state
+from groundplan.estimate.service import Load, Pool, Steady, cache_pool, state_at_rate, steady_state
 from groundplan.estimate.serving_memory import cache_token_bytes
 from groundplan.physics.energy import device_power_w
 from groundplan.workload.model import TransformerModel
@@ -113,8 +113,7 @@ def steady_of(setting: ServingSetting, load: Load, rate_per_s: float | None = No
             "use more devices, narrower weights or cache, or shorter requests",
         )
     if rate_per_s is not None:
-        concurrency = concurrency_at(setting.law, setting.engine, setting.pool.tokens, load, rate_per_s)
-        load = replace(load, concurrency=concurrency)
+        return state_at_rate(setting.law, setting.engine, setting.pool.tokens, load, rate_per_s)
     return steady_state(setting.law, setting.engine, setting.pool.tokens, load)
 
 

@@ -16,11 +16,11 @@ def splits(model: TransformerModel, weights: str, kv: str, most_devices: int) ->
         for tp in sizes:
             if devices % tp:
                 continue
-            for dp in (1, devices // tp):
+            for dp in sorted({1, devices // tp}):
                 pp = devices // tp // dp
                 if dp > 1 and model.experts is None:
                     continue  # replicas of a dense model do the same without waiting for each other
-                for ep in {1, tp * dp} if model.experts else {1}:
+                for ep in sorted({1, tp * dp}) if model.experts else (1,):
                     if dp > 1 and ep == 1:
                         continue
                     deployment = Deployment(tp, pp, dp, ep, weights, kv)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from groundplan.catalog.catalog import Catalog
 from groundplan.catalog.rows import Architecture, Engine
 from groundplan.estimate.iteration import iteration_law, serving_rates
 from groundplan.estimate.replica import IterationLaw
-from groundplan.estimate.service import Load, cache_pool, concurrency_at, steady_state
+from groundplan.estimate.service import Load, cache_pool, state_at_rate, steady_state
 from groundplan.estimate.serving import CONTEXT_BYTES, DRIVER_BYTES
 from groundplan.validation.predict import Array
 from groundplan.validation.serving_reading import QUANTITIES, ServingCase
@@ -63,8 +62,9 @@ def _predict(cases: Sequence[ServingCase], catalog: Catalog, changed: Changed | 
     load = Load(prompt, output, wanted)
     if first.rate_per_s is not None:
         offered = _column([case.rate_per_s or 0.0 for case in cases]) / replicas
-        load = replace(load, concurrency=concurrency_at(law, engine, pool.tokens, load, offered))
-    steady = steady_state(law, engine, pool.tokens, load)
+        steady = state_at_rate(law, engine, pool.tokens, load, offered)
+    else:
+        steady = steady_state(law, engine, pool.tokens, load)
     fits = pool.tokens >= prompt + output
     closed = np.isfinite(wanted)
     # The first wave of prompts comes all at once: a request waits for half of the others on average.

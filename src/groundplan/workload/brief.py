@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from groundplan.errors import InputError
 from groundplan.quantities import format_exact
 from groundplan.workload.batch import read_document_length, read_global_batch, read_sequence
 from groundplan.workload.dataset import read_dataset
@@ -87,13 +88,18 @@ def read_brief_text(
 
 
 def _resolve(source: YamlSource, base_folder: Path, catalog: Catalog, as_of: datetime.date | None) -> Brief:
-    sections = validate(source)
+    if "serve" in source.data:
+        raise InputError(
+            f"{source.where('serve')}: this brief asks for a service, not for a training run",
+            "read it with read_serving_brief, or describe a job under 'train:'",
+        )
+    sections = validate(source, BriefSections)
     reading = Reading(source)
     job = _job(sections.train, base_folder, catalog, reading)
     goal = _goal(sections.goal, reading)
-    candidates = _candidates(sections.candidates, catalog, reading)
+    candidates = read_candidates(sections.candidates, catalog, reading)
     overrides = _overrides(sections.overrides, reading)
-    date = (as_of or _date(sections.as_of, reading) or datetime.date.today()).isoformat()
+    date = (as_of or read_date(sections.as_of, reading) or datetime.date.today()).isoformat()
     resolved = _resolved(sections, job, goal, candidates, overrides, date)
     return Brief(job, goal, candidates, overrides, date, resolved, tuple(reading.assumptions))
 
@@ -159,7 +165,9 @@ def _goal(goal: GoalSection, reading: Reading) -> Goal:
     )
 
 
-def _candidates(section: CandidatesSection, catalog: Catalog, reading: Reading) -> Candidates:
+def read_candidates(section: CandidatesSection, catalog: Catalog, reading: Reading) -> Candidates:
+    """Return what may be considered, by catalog ids."""
+
     def ids(value: str | list[str] | None, key: str, kind: str) -> tuple[str, ...]:
         return reading.names(value, f"candidates.{key}", partial(catalog.find, kind))
 
@@ -214,7 +222,8 @@ def _overrides(section: OverridesSection, reading: Reading) -> Overrides:
     )
 
 
-def _date(value: datetime.date | str | None, reading: Reading) -> datetime.date | None:
+def read_date(value: datetime.date | str | None, reading: Reading) -> datetime.date | None:
+    """Return a date written as year-month-day; None where the brief says none."""
     if not isinstance(value, str):
         return value
     try:

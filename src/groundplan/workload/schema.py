@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -12,6 +12,7 @@ from groundplan.workload.yaml_source import YamlSource
 
 Quantity = str | int | float
 Names = str | list[str]
+Root = TypeVar("Root", bound="Section")
 
 
 class Section(BaseModel):
@@ -114,7 +115,7 @@ class BriefSections(Section):
     as_of: datetime.date | str | None = None
 
 
-def validate(source: YamlSource) -> BriefSections:
+def validate(source: YamlSource, root: type[Root]) -> Root:
     """Hold a brief against its schema.
 
     Raises
@@ -123,26 +124,22 @@ def validate(source: YamlSource) -> BriefSections:
         A key that does not exist (with the nearest that does and its line), a missing section, a value of
         the wrong kind, or a question that is not supported yet.
     """
-    if "serve" in source.data:
-        raise InputError(
-            f"{source.where('serve')}: serving briefs are not supported yet", "describe a training job under 'train:'"
-        )
     # An empty section (`goal:` with nothing under it) says as much as none.
     data = {key: value for key, value in source.data.items() if value is not None}
     try:
-        return BriefSections.model_validate(data)
+        return root.model_validate(data)
     except ValidationError as error:
-        raise _input_error(error, source) from None
+        raise _input_error(error, source, root) from None
 
 
-def _input_error(error: ValidationError, source: YamlSource) -> InputError:
+def _input_error(error: ValidationError, source: YamlSource, root: type[Section]) -> InputError:
     """Turn the first complaint into one line; a misspelt key explains more than what it leaves missing."""
     complaints = sorted(error.errors(include_url=False), key=lambda item: item["type"] != "extra_forbidden")
     first = complaints[0]
     path = _path(first["loc"], source)
     section, _, key = path.rpartition(".")
     if first["type"] == "extra_forbidden":
-        valid = sorted(_section_type(section).model_fields)
+        valid = sorted(_section_type(section, root).model_fields)
         nearest = nearest_names(key, valid)
         mend = f"did you mean {' or '.join(nearest)}?" if nearest else f"valid: {', '.join(valid)}"
         origin = source.where(path).removeprefix(path)
@@ -188,9 +185,9 @@ def _expected(complaint: Any) -> str:
     return _KINDS.get(str(complaint["type"]).split("_")[0], str(complaint["msg"]).lower())
 
 
-def _section_type(path: str) -> type[Section]:
+def _section_type(path: str, root: type[Section]) -> type[Section]:
     """Return the section class at a dotted path."""
-    found: type[Section] = BriefSections
+    found: type[Section] = root
     for key in filter(None, path.split(".")):
         annotation = found.model_fields[key].annotation
         members = getattr(annotation, "__args__", (annotation,))

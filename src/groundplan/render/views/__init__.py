@@ -11,6 +11,7 @@ from groundplan.render.document import Document
 
 VIEWS = {
     "plan": "plan",
+    "plan-serve": "plan_serving",
     "train": "train",
     "memory": "memory",
     "serve": "serve",

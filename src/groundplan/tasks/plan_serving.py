@@ -1,0 +1,315 @@
+"""Task: one serving brief in, the cheapest deployment that keeps its limits out, settled by simulation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from groundplan import __version__
+from groundplan.catalog.catalog import Catalog
+from groundplan.estimate.serving import replica_of
+from groundplan.evidence import Assumption, Result
+from groundplan.plan.search import Rejected
+from groundplan.plan.serving import Deployable, at_rate, search_services
+from groundplan.quantities import format_seconds
+from groundplan.simulate.arrivals import poisson_arrivals
+from groundplan.simulate.fleet import Fleet, simulate_service
+from groundplan.simulate.pool import Pool
+from groundplan.simulate.requests import Requests, make_requests
+from groundplan.simulate.results import ServiceResult
+from groundplan.simulate.traces import read_requests
+from groundplan.workload.service import Limits, ServingBrief, Traffic
+
+FINALISTS = 4
+"""Deployments, cheapest first and of different accelerators or formats, that a simulation settles."""
+SIMULATED = 1500
+"""Requests of one simulation of a replica."""
+HALVINGS = 6
+"""Simulations in which the rate of a replica is settled to a few per cent."""
+ATTAINMENT = 0.95
+HOURS_PER_MONTH = 730.0
+ALTERNATIVES = 5
+FRONT = 12
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceDesign(Result):
+    """A fleet: replicas for the mean and for the busiest rate, what they do and cost."""
+
+    name: str
+    accelerator: str
+    instance: str | None
+    provider: str | None
+    engine: str
+    deployment: Mapping[str, Any]
+    devices: int  # of a replica
+    replicas: int
+    most_replicas: int
+    target_in_flight: float
+    rate_per_replica: float
+    max_sequences: int
+    max_batched_tokens: int
+    kv_tokens: int
+    ttft_p95_s: float | None
+    tpot_p95_s: float | None
+    e2e_p95_s: float | None
+    attainment: float | None
+    usd_per_hour: float
+    usd_per_month: float
+    usd_per_month_at_peak: float
+    usd_per_million_output: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FrontPoint(Result):
+    """One deployment of the front of cost against latency."""
+
+    name: str
+    usd_per_million_output: float
+    ttft_s: float
+    tpot_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceVerdict(Result):
+    """The first line."""
+
+    feasible: bool
+    headline: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanServingResult(Result):
+    """The answer to a serving brief."""
+
+    schema: str
+    tool_version: str
+    catalog_version: str
+    as_of: str
+    verdict: ServiceVerdict
+    model: str
+    traffic: Mapping[str, float]
+    limits: Mapping[str, float | None]
+    recommended: ServiceDesign | None
+    alternatives: tuple[ServiceDesign, ...]
+    nearest: tuple[ServiceDesign, ...]
+    pareto: tuple[FrontPoint, ...]
+    rejected: tuple[Rejected, ...]
+    considered: int
+    fitting: int
+    assumptions: tuple[Assumption, ...]
+    warnings: tuple[str, ...]
+    brief: Mapping[str, Any]
+
+
+def plan_serving(brief: ServingBrief, catalog: Catalog) -> PlanServingResult:
+    """Search, settle the finalists by simulation, and decide.
+
+    Raises
+    ------
+    InputError
+        When the brief asks for something that cannot be.
+    """
+    brief, requests = _with_trace(brief)
+    found = search_services(brief, catalog)
+    settled = [one for one in (_settled(d, brief, requests) for d in _finalists(found.good)) if one is not None]
+    designs = sorted(settled, key=lambda one: (one.usd_per_month, one.devices))
+    best = designs[0] if designs else None
+    nearest = tuple(
+        _design(deployable, brief, None, _could(excess, what, brief.limits))
+        for excess, what, deployable in found.near[:3]
+    )
+    within = best is not None and (
+        brief.budget_usd_per_month is None or best.usd_per_month <= brief.budget_usd_per_month
+    )
+    return PlanServingResult(
+        schema="groundplan/plan-serve/1",
+        tool_version=__version__,
+        catalog_version=catalog.version,
+        as_of=brief.as_of,
+        verdict=ServiceVerdict(within, _headline(brief, best, nearest, within)),
+        model=brief.model.id,
+        traffic={
+            "rate_per_s": brief.traffic.rate_per_s,
+            "peak": brief.traffic.peak,
+            "prompt": brief.traffic.prompt,
+            "output": brief.traffic.output,
+            "cached_fraction": brief.traffic.cached_fraction,
+        },
+        limits={
+            "ttft_p95_s": brief.limits.ttft_p95_s,
+            "tpot_p95_s": brief.limits.tpot_p95_s,
+            "e2e_p95_s": brief.limits.e2e_p95_s,
+        },
+        recommended=best,
+        alternatives=_alternatives(found.good, designs, brief),
+        nearest=() if best else nearest,
+        pareto=_front(found.good, brief),
+        rejected=found.rejected,
+        considered=found.considered,
+        fitting=len(found.good) + len(found.near),
+        assumptions=brief.assumptions,
+        warnings=(),
+        brief=brief.resolved,
+    )
+
+
+def _could(excess: float, what: str, limits: Limits) -> str:
+    """Say which limit a deployment could keep in place of the one asked for."""
+    asked = {"ttft_p95": limits.ttft_p95_s, "tpot_p95": limits.tpot_p95_s, "e2e_p95": limits.e2e_p95_s}[what] or 0.0
+    return f"could keep {what} {format_seconds(excess * asked)}, {excess:.2g} times the limit"
+
+
+def _with_trace(brief: ServingBrief) -> tuple[ServingBrief, Requests | None]:
+    """Return the brief with the traffic of its trace, where it names one."""
+    path = brief.traffic.requests
+    if path is None:
+        return brief, None
+    requests = read_requests(path)
+    span = float(requests.arrival_s[-1] - requests.arrival_s[0]) or 1.0
+    rate = brief.traffic.rate_per_s or (len(requests) - 1) / span or 1.0
+    traffic = Traffic(
+        rate,
+        brief.traffic.peak,
+        max(int(np.mean(requests.prompt_tokens)), 1),
+        max(int(np.mean(requests.output_tokens)), 1),
+        brief.traffic.cached_fraction,
+        path,
+    )
+    return replace(brief, traffic=traffic), requests
+
+
+def _finalists(good: tuple[Deployable, ...]) -> list[Deployable]:
+    """Return the cheapest deployments, no two of one accelerator and format."""
+    kinds: dict[object, Deployable] = {}
+    for one in good:
+        kinds.setdefault((one.setting.accelerator.id, one.setting.deployment.weights, one.setting.engine.id), one)
+    return list(kinds.values())[:FINALISTS]
+
+
+def _settled(deployable: Deployable, brief: ServingBrief, requests: Requests | None) -> ServiceDesign | None:
+    """Return the design at the largest rate at which 95 % of simulated requests keep the limits, if there is one."""
+    rate, best, kept = deployable.rate_per_s, None, 0.0
+    low, high = 0.0, math.inf
+    for _ in range(HALVINGS):
+        run = _simulated(deployable, brief, requests, rate)
+        if _attained(run, brief.limits) >= ATTAINMENT and run.summary().requests_per_s >= 0.9 * rate:
+            low, best, kept = rate, run, rate
+        else:
+            high = rate
+        rate = 0.5 * (low + high) if math.isfinite(high) else 1.2 * low
+        if math.isfinite(high) and high - low < 0.03 * high:
+            break
+    if best is None:
+        return None
+    return _design(at_rate(deployable, kept), brief, best, "keeps every limit in the simulation")
+
+
+def _simulated(
+    deployable: Deployable, brief: ServingBrief, requests: Requests | None, rate_per_s: float
+) -> ServiceResult:
+    """Simulate one replica under random arrivals with the lengths of the trace, or of the mean request."""
+    traffic, setting = brief.traffic, deployable.setting
+    generator = np.random.default_rng(0)
+    if requests is None:
+        prompts, outputs = np.full(SIMULATED, traffic.prompt), np.full(SIMULATED, traffic.output)
+    else:
+        drawn = generator.integers(0, len(requests), SIMULATED)
+        prompts, outputs = requests.prompt_tokens[drawn], requests.output_tokens[drawn]
+    computed = np.maximum(np.round(prompts * (1.0 - traffic.cached_fraction)), 1)
+    times = poisson_arrivals(SIMULATED, rate_per_s, generator)
+    replica = replica_of(setting, float(traffic.prompt + traffic.output), None)
+    return simulate_service(make_requests(times, computed, outputs), Fleet(Pool(replica)))
+
+
+def _attained(run: ServiceResult, limits: Limits) -> float:
+    stated = {"ttft_s": limits.ttft_p95_s, "tpot_s": limits.tpot_p95_s, "e2e_s": limits.e2e_p95_s}
+    return run.attainment(**{name: limit for name, limit in stated.items() if limit is not None})
+
+
+def _design(deployable: Deployable, brief: ServingBrief, run: ServiceResult | None, reason: str) -> ServiceDesign:
+    setting, offer, traffic = deployable.setting, deployable.offer, brief.traffic
+    split = setting.deployment
+    replicas = max(1, math.ceil(traffic.rate_per_s / deployable.rate_per_s))
+    most = max(replicas, math.ceil(traffic.rate_per_s * traffic.peak / deployable.rate_per_s))
+    hourly = deployable.usd_per_hour
+    summary = run.summary() if run is not None else None
+    return ServiceDesign(
+        name=deployable.name,
+        accelerator=setting.accelerator.id,
+        instance=offer.host.id if offer.host else None,
+        provider=offer.host.provider if offer.host else None,
+        engine=setting.engine.id,
+        deployment={name: getattr(split, name) for name in ("tp", "pp", "dp", "ep", "weights", "kv")},
+        devices=split.devices,
+        replicas=replicas,
+        most_replicas=most,
+        target_in_flight=deployable.in_flight,
+        rate_per_replica=deployable.rate_per_s,
+        max_sequences=setting.engine.max_sequences,
+        max_batched_tokens=setting.engine.max_batched_tokens,
+        kv_tokens=int(setting.pool.tokens),
+        ttft_p95_s=summary.ttft_s.p95 if summary else None,
+        tpot_p95_s=summary.tpot_s.p95 if summary else None,
+        e2e_p95_s=summary.e2e_s.p95 if summary else None,
+        attainment=_attained(run, brief.limits) if run is not None else None,
+        usd_per_hour=hourly * replicas,
+        usd_per_month=hourly * replicas * HOURS_PER_MONTH,
+        usd_per_month_at_peak=hourly * most * HOURS_PER_MONTH,
+        usd_per_million_output=hourly * replicas / 3600.0 / (traffic.rate_per_s * traffic.output) * 1e6,
+        reason=reason,
+    )
+
+
+def _alternatives(
+    good: tuple[Deployable, ...], designs: list[ServiceDesign], brief: ServingBrief
+) -> tuple[ServiceDesign, ...]:
+    """Return the other settled designs, and what the search found behind them, each with the reason it lost."""
+    if not designs:
+        return ()
+    best, shown = designs[0], {one.name for one in designs}
+    lost = [replace(one, reason=f"{one.usd_per_month / best.usd_per_month:.2f} times the cost") for one in designs[1:]]
+    for deployable in good:
+        if len(lost) >= ALTERNATIVES:
+            break
+        if deployable.name not in shown:
+            shown.add(deployable.name)
+            design = _design(deployable, brief, None, "")
+            ratio = design.usd_per_month / best.usd_per_month
+            lost.append(replace(design, reason=f"{ratio:.2f} times the cost by the search, not simulated"))
+    return tuple(lost)
+
+
+def _front(good: tuple[Deployable, ...], brief: ServingBrief) -> tuple[FrontPoint, ...]:
+    """Return the deployments that no other beats both in cost and in time per token."""
+    front: list[FrontPoint] = []
+    fastest = math.inf
+    for one in good:
+        if one.tpot_s < fastest:
+            fastest = one.tpot_s
+            output = one.usd_per_request / brief.traffic.output * 1e6
+            front.append(FrontPoint(one.name, output, one.ttft_s, one.tpot_s))
+    return tuple(front[:FRONT])
+
+
+def _headline(brief: ServingBrief, best: ServiceDesign | None, nearest: tuple[ServiceDesign, ...], within: bool) -> str:
+    if best is None:
+        if not nearest:
+            return f"Not feasible: {brief.model.id} fits on none of the candidates"
+        first = nearest[0]
+        return (
+            f"Not feasible: nothing keeps the limits; nearest is {first.name}, which {first.reason}, "
+            f"for ${first.usd_per_month:,.0f} a month"
+        )
+    said = (
+        f"{best.replicas} x ({best.name}) for {brief.traffic.rate_per_s:g} requests/s: "
+        f"${best.usd_per_month:,.0f} a month, up to {best.most_replicas} replicas at the peak"
+    )
+    if not within:
+        return f"Not feasible: {said}, over the budget of ${brief.budget_usd_per_month:,.0f}"
+    return f"Feasible: {said}"

@@ -1,0 +1,159 @@
+"""Read a serving brief: YAML or a mapping in, every value in base units, every gap filled and said."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from groundplan.catalog.catalog import Catalog
+from groundplan.errors import InputError
+from groundplan.workload.brief import read_candidates, read_date
+from groundplan.workload.model import TransformerModel
+from groundplan.workload.models import load_model, model_from_mapping
+from groundplan.workload.overrides import apply_sets
+from groundplan.workload.reading import Reading
+from groundplan.workload.schema import validate
+from groundplan.workload.service import Limits, ServingBrief, Traffic
+from groundplan.workload.service_schema import LimitsSection, ServingSections, TrafficSection
+from groundplan.workload.yaml_source import YamlSource, load_yaml, read_text
+
+PROMPT, OUTPUT = 1024, 256
+PRECISIONS = ("fp8", "bf16")
+ENGINE = "vllm"
+PEAK = 2.0
+MOST_DEVICES = 8
+
+
+def serves(source: str | Path | Mapping[str, Any], text: str | None = None) -> bool:
+    """Say whether a brief asks for a service: it has a section `serve`."""
+    if isinstance(source, Mapping):
+        return "serve" in source
+    return "serve" in load_yaml(read_text(Path(source)) if text is None else text, str(source)).data
+
+
+def read_serving_brief(
+    source: str | Path | Mapping[str, Any],
+    catalog: Catalog,
+    sets: Sequence[str] = (),
+    as_of: datetime.date | None = None,
+    text: str | None = None,
+) -> ServingBrief:
+    """Read a serving brief from a file, a mapping of the same shape, or `text` that `source` labels.
+
+    Raises
+    ------
+    InputError
+        Anything that cannot be understood, with the key and its line.
+    """
+    if isinstance(source, Mapping):
+        return _resolve(apply_sets(YamlSource(dict(source), {}), sets), Path(), catalog, as_of)
+    path = Path(source)
+    folder = path.parent if text is None else Path()
+    yaml = load_yaml(read_text(path) if text is None else text, str(source))
+    return _resolve(apply_sets(yaml, sets), folder, catalog, as_of)
+
+
+def _resolve(source: YamlSource, folder: Path, catalog: Catalog, as_of: datetime.date | None) -> ServingBrief:
+    sections: ServingSections = validate(source, ServingSections)
+    reading, serve = Reading(source), sections.serve
+    model = _model(serve.model, folder, catalog)
+    traffic = _traffic(serve.traffic, folder, reading)
+    engines = reading.names(serve.engine, "serve.engine", partial(catalog.find, "engines")) or (ENGINE,)
+    kv = serve.kv_precision or "bf16"
+    if serve.engine is None:
+        reading.assume("engine", ENGINE, "", "the brief names none (serve.engine)")
+    names = serve.precision.split(",") if isinstance(serve.precision, str) else serve.precision
+    precisions = tuple(name.strip() for name in names) if names else PRECISIONS
+    if serve.precision is None:
+        reading.assume("precision", ", ".join(PRECISIONS), "", "the brief names none (serve.precision)")
+    date = (as_of or read_date(sections.as_of, reading) or datetime.date.today()).isoformat()
+    limits = _limits(serve.limits, reading)
+    most = reading.whole(serve.max_devices, "serve.max_devices") or MOST_DEVICES
+    budget = reading.number(sections.goal.budget_per_month, "usd", "goal.budget_per_month")
+    price = reading.number(sections.overrides.price, "usd_per_hour", "overrides.price")
+    candidates = read_candidates(sections.candidates, catalog, reading)
+    resolved: dict[str, object] = {
+        "serve": {
+            "model": serve.model,
+            "traffic": {
+                "rate": traffic.rate_per_s,
+                "peak": traffic.peak,
+                "prompt": traffic.prompt,
+                "output": traffic.output,
+                "cached": traffic.cached_fraction,
+                **({"requests": serve.traffic.requests} if serve.traffic.requests else {}),
+            },
+            "limits": {name: value for name, value in _plain(limits).items() if value is not None},
+            "engine": list(engines),
+            "precision": list(precisions),
+            "kv_precision": kv,
+            "max_devices": most,
+        },
+        "as_of": date,
+    }
+    return ServingBrief(
+        model,
+        traffic,
+        limits,
+        engines,
+        precisions,
+        kv,
+        most,
+        budget,
+        price,
+        candidates,
+        date,
+        resolved,
+        tuple(reading.assumptions),
+    )
+
+
+def _plain(limits: Limits) -> dict[str, str | None]:
+    return {
+        name.removesuffix("_s"): None if value is None else f"{value:g} s"
+        for name, value in (
+            ("ttft_p95_s", limits.ttft_p95_s),
+            ("tpot_p95_s", limits.tpot_p95_s),
+            ("e2e_p95_s", limits.e2e_p95_s),
+        )
+    }
+
+
+def _model(value: str | dict[str, Any], folder: Path, catalog: Catalog) -> TransformerModel:
+    model = load_model(value, catalog) if isinstance(value, str) else model_from_mapping(value, folder, catalog)
+    if not isinstance(model, TransformerModel) or model.domain != "text":
+        raise InputError(f"serve.model: {model.id} generates no tokens", "serve a language model")
+    return model
+
+
+def _traffic(section: TrafficSection, folder: Path, reading: Reading) -> Traffic:
+    path = None if section.requests is None else folder / section.requests
+    rate = reading.number(section.rate, "count", "serve.traffic.rate")
+    if rate is None and path is None:
+        raise reading.wrong("serve.traffic", "neither a rate nor a trace of requests is given", "add rate: 10")
+    lengths: dict[str, int] = {}
+    for name, usual in (("prompt", PROMPT), ("output", OUTPUT)):
+        given = reading.whole(getattr(section, name), f"serve.traffic.{name}")
+        if given is None and path is None:
+            reading.assume(name, usual, "tokens", f"the brief does not say (serve.traffic.{name})")
+        lengths[name] = given or usual
+    peak = reading.number(section.peak, "ratio", "serve.traffic.peak")
+    if peak is None:
+        reading.assume("peak", PEAK, "", "busiest rate over the mean, the brief does not say (serve.traffic.peak)")
+    elif peak < 1.0:
+        raise reading.wrong("serve.traffic.peak", f"{peak:g} is below the mean", "give 1 or more, e.g. 3")
+    cached = reading.from_zero(section.cached, "fraction", "serve.traffic.cached") or 0.0
+    if cached >= 1.0:
+        raise reading.wrong("serve.traffic.cached", f"{cached:g} leaves nothing to compute", "give a share below 1")
+    return Traffic(rate or 0.0, peak or PEAK, lengths["prompt"], lengths["output"], cached, path)
+
+
+def _limits(section: LimitsSection, reading: Reading) -> Limits:
+    return Limits(
+        reading.number(section.ttft_p95, "seconds", "serve.limits.ttft_p95"),
+        reading.number(section.tpot_p95, "seconds", "serve.limits.tpot_p95"),
+        reading.number(section.e2e_p95, "seconds", "serve.limits.e2e_p95"),
+    )
