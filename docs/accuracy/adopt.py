@@ -30,14 +30,14 @@ SEEN = "all, seen"
 MEMORY_SOURCE = "split-conformal, from measured over predicted peaks of published runs; no constant is fitted to them"
 INTERVAL_SOURCE = (
     "split-conformal, from measured over predicted step times of published runs, each predicted by constants fitted "
-    "without its source"
+    "without its source, or without its model where one source stands for a stack"
 )
 
 
 def adopt(calibration: dict[str, Any]) -> None:
     """Rewrite the three tables."""
     for table in ("architectures", "stacks"):
-        seen = [one for one in calibration["constants"] if one["table"] == table and one["rows"]]
+        seen = [one for one in calibration["constants"] if one["table"] == table]
         fitted = {(one["row"], one["attribute"]): one for one in seen}
         shared = {(row, one["attribute"]): one for one in seen for row in one["shared"]}
         _rewrite(DATA / f"{table}.csv", fitted, shared)
@@ -48,12 +48,15 @@ def adopt(calibration: dict[str, Any]) -> None:
 def _rewrite(path: Path, fitted: Figures, shared: Figures) -> None:
     with path.open(encoding="utf-8", newline="") as file:
         header, *lines = list(csv.reader(file))
-    missing = set(fitted)
+    missing = {key for key, one in fitted.items() if one["rows"]}
     for line in lines:
         row, attribute = line[0], line[1]
         found = fitted.get((row, attribute))
         kin = shared.get((row, attribute))
-        if found:
+        if found and not found["rows"]:
+            expected = {**found, "fitted": found["expected"]}
+            line[2:7] = [*_figure(expected), "assumed", found["reason"], ""]
+        elif found:
             line[2:7] = [*_figure(found), "derived", _source(found), ""]
         elif kin:
             line[2:7] = [*_figure(kin), "assumed", f"shared with {kin['row']}", ""]

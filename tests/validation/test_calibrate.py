@@ -105,8 +105,52 @@ def test_every_regime_of_the_published_runs_has_an_interval_that_holds_the_predi
     predicted = gather(cases, CATALOG).seconds(CATALOG, {})
     for one in regime_intervals(cases, predicted, {}):
         assert 0.0 < one.low <= 1.0 <= one.high
-    fallback = [one for one in regime_intervals(cases, predicted, {}) if one.stack == ""]
-    assert [one.rows for one in fallback] == [0, 0]
+
+
+def test_what_nobody_measured_has_a_wider_interval_than_most_that_was():
+    cases, _ = read_cases(read_measured(PUBLISHED / "training.csv"), CATALOG)
+    found = regime_intervals(cases, gather(cases, CATALOG).seconds(CATALOG, {}), {})
+    for experts in ("no", "yes"):
+        widths = [one.high / one.low for one in found if one.experts == experts and one.rows >= 9]
+        fallback = next(one for one in found if one.stack == "" and one.experts == experts)
+        assert fallback.rows == 0
+        assert fallback.high / fallback.low >= np.median(widths)
+
+
+def test_an_interval_holds_the_few_runs_of_its_own_regime():
+    cases, _ = read_cases(read_measured(PUBLISHED / "training.csv"), CATALOG)
+    predicted = gather(cases, CATALOG).seconds(CATALOG, {})
+    regimes = [(c.setting.stack.id, c.setting.architecture.id, "yes" if c.sparse else "no") for c in cases]
+    found = {
+        (one.stack, one.architecture, one.experts, one.nodes): one for one in regime_intervals(cases, predicted, {})
+    }
+    few = [place for place, regime in enumerate(regimes) if regimes.count(regime) < 9]
+    assert few
+    for place in few:
+        nodes = "one" if cases[place].setting.cluster.nodes == 1 else "many"
+        one = found[(*regimes[place], nodes)]
+        assert one.low <= cases[place].measured / predicted[place] <= one.high
+
+
+def test_a_stack_without_runs_takes_the_intervals_of_its_kin():
+    cases, _ = read_cases(read_measured(PUBLISHED / "training.csv"), CATALOG)
+    predicted = gather(cases, CATALOG).seconds(CATALOG, {})
+    found = {
+        (o.stack, o.architecture, o.experts, o.nodes): o for o in regime_intervals(cases, predicted, {"kin": "nemo"})
+    }
+    mine, like = found["kin", "hopper", "no", "many"], found["nemo", "hopper", "no", "many"]
+    assert (mine.low, mine.high, mine.rows) == (like.low, like.high, 0)
+    assert like.rows > 9
+
+
+def test_repeating_the_runs_of_a_set_leaves_the_fit_where_it_is():
+    cases, _ = read_cases(read_measured(PUBLISHED / "training.csv"), CATALOG)
+    some = [case for case in cases if case.setting.stack.id in ("fsdp", "nemo-2024")]
+    twice = [*some, *(case for case in some if case.setting.stack.id == "fsdp")]
+    constants = [one for one in fitted_constants() if one.row in ("fsdp", "nemo-2024", "hopper", "ampere")]
+    fits = [fit(gather(own, CATALOG), constants, CATALOG, np.ones(len(own), dtype=bool)) for own in (some, twice)]
+    for one in constants:
+        assert fits[1][one] == pytest.approx(fits[0][one], rel=2e-3)
 
 
 def test_the_processor_at_hand_is_predicted_within_a_quarter_after_refinement(tmp_path):

@@ -42,14 +42,14 @@ def test_columns_are_what_single_cases_give(cases):
             layout = dataclasses.replace(case.layout, recompute=recompute[0], recompute_share=recompute[1])
             setting, job = case.setting, case.job
             rates = resolve_rates(setting, CATALOG.accelerators.values())
-            alone = step_time(job.model, job, setting, rates, CATALOG.optimizers["adamw"], layout)
+            alone = step_time(job.model, job, setting, rates, CATALOG.optimizers[job.optimizer], layout)
             assert predicted.values[place] == pytest.approx(float(alone.total), rel=1e-9)
             held = memory_terms(
                 job.model,
                 job,
                 layout,
                 setting.precision,
-                CATALOG.optimizers["adamw"],
+                CATALOG.optimizers[job.optimizer],
                 setting.stack,
                 setting.flash_attention,
             )

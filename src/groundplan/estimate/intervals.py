@@ -28,11 +28,7 @@ class Interval:
 
     def assumption(self) -> Assumption:
         """Return the interval as a plan lists it."""
-        behind = (
-            f"{self.rows} published runs of this stack, or of the one whose constants it shares, on this architecture: "
-            if self.rows
-            else ""
-        )
+        behind = f"{self.rows} published runs of this stack on this architecture: " if self.rows else ""
         return Assumption(
             "step_interval", f"{self.low:.3g} to {self.high:.3g} of the value", "", "derived", behind + self.source
         )
@@ -41,7 +37,7 @@ class Interval:
 def step_interval(model: Model, stack: str, architecture: str, nodes: int) -> Interval:
     """Return the interval of a regime: a stack on an architecture, dense or with experts, on one node or many.
 
-    Where nothing was measured, the wider one of all regimes together. The published runs are of transformers: other
+    Where nothing of its kin was measured, the one of all sets together. The published runs are of transformers: other
     models always take that.
     """
     regimes = _regimes()

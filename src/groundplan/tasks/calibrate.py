@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from groundplan.evidence import Result
 from groundplan.tasks.validate import PUBLISHED, distinct, read_cases
 from groundplan.validation.conformal import RegimeInterval, regime_intervals, unseen_factors
 from groundplan.validation.constants import Constant, fitted_constants
-from groundplan.validation.fitting import Evidence, fit, gather
+from groundplan.validation.fitting import Evidence, fit, gather, influenced
 from groundplan.validation.folds import fold_names, out_of_fold
 from groundplan.validation.measured import Unpredictable, read_measured
 from groundplan.validation.predict import Array
@@ -121,7 +121,7 @@ def calibrate(catalog: Catalog, data: Sequence[Path] = (), refine: bool = False)
         refined=refine,
         headline=f"{len(cases)} runs: median error {before.median_ape:.1f} % before, {after.median_ape:.1f} % after"
         + (f", {shown.median_ape:.1f} % on runs not seen" if held_out else ""),
-        constants=tuple(_fitted(one, value, evidence, catalog) for one, value in fitted.items()),
+        constants=tuple(_fitted(one, fitted, evidence, catalog) for one in fitted),
         before=before,
         after=after,
         held_out=held_out,
@@ -153,8 +153,9 @@ def _source(one: FittedConstant) -> str:
     return f"groundplan calibrate: fitted to {one.rows} measured runs of {', '.join(one.sources)}"
 
 
-def _fitted(one: Constant, value: float, evidence: Evidence, catalog: Catalog) -> FittedConstant:
-    own = [case for case in evidence.cases if one.touches(case.setting) and (one.of == "dense" or case.sparse)]
+def _fitted(one: Constant, fitted: Mapping[Constant, float], evidence: Evidence, catalog: Catalog) -> FittedConstant:
+    moved = influenced(evidence, fitted, one, catalog) & (evidence.sparse | (one.of == "dense"))
+    own = [case for case, inside in zip(evidence.cases, moved, strict=True) if inside]
     sources = tuple(dict.fromkeys(case.run.text("source") or "own runs" for case in own))
     return FittedConstant(
         one.name,
@@ -164,7 +165,7 @@ def _fitted(one: Constant, value: float, evidence: Evidence, catalog: Catalog) -
         one.attribute,
         one.prior,
         one.value(catalog),
-        value,
+        fitted[one],
         len(own),
         sources,
         one.reason,

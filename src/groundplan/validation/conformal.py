@@ -1,15 +1,16 @@
 """Split-conformal intervals: factors on a prediction that hold four in five of the rows the fit has not seen.
 
 A regime is a stack on an architecture, dense or with experts, on one node or many. One with too few rows takes those of
-both scales, then those of its stack anywhere, then those of its architecture under any stack; what is left takes all
-rows, with wider quantiles, and says so.
+both scales, then those of its stack anywhere, then those of its architecture under any stack; what is left takes the
+quantiles of all sets, each counted as one, for nine in ten.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,30 +59,27 @@ def conformal_factors(ratios: Array, coverage: float) -> tuple[float, float]:
     return min(float(ordered[n - rank]), 1.0), max(float(ordered[rank - 1]), 1.0)
 
 
-def regime_intervals(cases: Sequence[Case], predicted: Array, kin: Mapping[str, str]) -> list[RegimeInterval]:
-    """Return the interval of every regime with rows, at both scales, and that of regimes without rows.
+Regime = tuple[str, str, str, str]
 
-    `kin` names for a stack the one whose constants it shares: without runs of its own it takes those intervals too.
+
+def regime_intervals(cases: Sequence[Case], predicted: Array, kin: Mapping[str, str]) -> list[RegimeInterval]:
+    """Return the interval of every regime of the stacks and architectures measured, and what others take.
+
+    `kin` names for a stack the one whose constants it shares: without runs of its own it takes that one's intervals.
     """
-    ratios = np.asarray([case.measured for case in cases]) / predicted
-    keys = [_regime(case) for case in cases]
+    residuals = _Residuals.of(cases, predicted)
+    stacks = sorted({key[0] for key in residuals.keys})
+    spoken = {**{stack: stack for stack in stacks}, **{one: like for one, like in kin.items() if one not in stacks}}
     found: list[RegimeInterval] = []
-    for stack, architecture, experts in sorted({key[:3] for key in keys}):
-        for nodes in ("many", "one"):
-            regime = (stack, architecture, experts, nodes)
-            rows = _rows_of(regime, keys)
-            if rows is not None:
-                own = sum(key == regime for key in keys)
-                found.append(RegimeInterval(*regime, *conformal_factors(ratios[rows], COVERAGE), own))
-    measured = {key[0] for key in keys}
-    for stack, like in kin.items():
-        if stack not in measured:
-            found += [replace(one, stack=stack) for one in found if one.stack == like]
+    for stack, like in spoken.items():
+        for architecture in sorted({key[1] for key in residuals.keys}):
+            for experts in ("no", "yes"):
+                for nodes in ("many", "one"):
+                    factors = residuals.factors((like, architecture, experts, nodes))
+                    own = residuals.count((stack, architecture, experts, nodes))
+                    found.append(RegimeInterval(stack, architecture, experts, nodes, *factors, own))
     for experts in ("no", "yes"):
-        some = np.asarray([key[2] == experts for key in keys])
-        if some.any():
-            low, high = conformal_factors(ratios[some], UNSEEN_COVERAGE)
-            found.append(RegimeInterval("", "", experts, "", low, high, 0))
+        found.append(RegimeInterval("", "", experts, "", *residuals.anything(experts), 0))
     return found
 
 
@@ -91,42 +89,82 @@ def unseen_factors(cases: Sequence[Case], predicted: Array, folds: Sequence[str]
     What the intervals would have been for a source that nobody had measured yet: their coverage is not made by the
     rows they are scored on.
     """
-    ratios = np.asarray([case.measured for case in cases]) / predicted
-    keys, names = [_regime(case) for case in cases], np.asarray(folds)
+    residuals, names = _Residuals.of(cases, predicted), np.asarray(folds)
     low, high = np.empty(len(cases)), np.empty(len(cases))
     for fold in dict.fromkeys(folds):
-        outside = np.flatnonzero(names != fold)
-        known = [keys[place] for place in outside]
-        for regime in {keys[place] for place in np.flatnonzero(names == fold)}:
-            rows = _rows_of(regime, known)
-            if rows is None:
-                factors = conformal_factors(ratios[outside], UNSEEN_COVERAGE)
-            else:
-                factors = conformal_factors(ratios[outside[rows]], COVERAGE)
-            own = (names == fold) & np.asarray([key == regime for key in keys])
-            low[own], high[own] = factors
+        inside = names == fold
+        known = residuals.without(inside)
+        for regime in {residuals.keys[place] for place in np.flatnonzero(inside)}:
+            own = inside & np.asarray([key == regime for key in residuals.keys])
+            low[own], high[own] = known.factors(regime)
     return low, high
 
 
-Regime = tuple[str, str, str, str]
+@dataclass(frozen=True, slots=True)
+class _Residuals:
+    """Measured over predicted times, with the regime and the set of each."""
+
+    ratios: Array
+    keys: tuple[Regime, ...]
+    sets: tuple[str, ...]  # source and regime: what counts as one where all regimes are taken together
+
+    @classmethod
+    def of(cls, cases: Sequence[Case], predicted: Array) -> _Residuals:
+        """Take the residuals of cases."""
+        ratios = np.asarray([case.measured for case in cases]) / predicted
+        keys = tuple(_regime(case) for case in cases)
+        sets = tuple("|".join((case.run.text("source"), *key)) for case, key in zip(cases, keys, strict=True))
+        return cls(ratios, keys, sets)
+
+    def without(self, left_out: NDArray[np.bool_]) -> _Residuals:
+        """Return the residuals of the other cases."""
+        kept = np.flatnonzero(~left_out)
+        return _Residuals(
+            self.ratios[kept], tuple(self.keys[place] for place in kept), tuple(self.sets[place] for place in kept)
+        )
+
+    def count(self, regime: Regime) -> int:
+        """Return the runs of a regime."""
+        return sum(key == regime for key in self.keys)
+
+    def factors(self, regime: Regime) -> tuple[float, float]:
+        """Return the factors of a regime: from its own runs, else from the nearest kin's with runs enough.
+
+        Kin are the regime at the other scale, the stack anywhere, the architecture under any stack, then all. Runs of
+        its own that are too few to stand alone widen what their kin give: an interval holds them.
+        """
+        stack, architecture, experts, _ = regime
+        own = np.asarray([key == regime for key in self.keys], dtype=bool)
+        kin = (
+            own,
+            np.asarray([key[:3] == regime[:3] for key in self.keys], dtype=bool),
+            np.asarray([key[0] == stack and key[2] == experts for key in self.keys], dtype=bool),
+            np.asarray([key[1] == architecture and key[2] == experts for key in self.keys], dtype=bool),
+        )
+        rows = next((some for some in kin if some.sum() >= FEWEST_ROWS), None)
+        low, high = self.anything(experts) if rows is None else conformal_factors(self.ratios[rows], COVERAGE)
+        if rows is own or not own.any():
+            return low, high
+        return min(low, float(self.ratios[own].min())), max(high, float(self.ratios[own].max()))
+
+    def anything(self, experts: str) -> tuple[float, float]:
+        """Return the factors for what nobody measured: quantiles in which every set of runs counts as one."""
+        rows = np.flatnonzero([key[2] == experts for key in self.keys])
+        if not rows.size:
+            rows = np.arange(len(self.keys))
+        sizes = Counter(self.sets[place] for place in rows)
+        weights = np.asarray([1.0 / sizes[self.sets[place]] for place in rows])
+        order = np.argsort(self.ratios[rows])
+        levels = (np.cumsum(weights[order]) - 0.5 * weights[order]) / weights.sum()
+        tail = 0.5 * (1.0 - UNSEEN_COVERAGE)
+        low, high = np.interp((tail, 1.0 - tail), levels, self.ratios[rows][order])
+        return min(float(low), 1.0), max(float(high), 1.0)
 
 
 def _regime(case: Case) -> Regime:
     setting = case.setting
     experts = "yes" if case.sparse else "no"
     return setting.stack.id, setting.architecture.id, experts, scale_of(setting.cluster.nodes)
-
-
-def _rows_of(regime: Regime, keys: Sequence[Regime]) -> NDArray[np.bool_] | None:
-    """Return the rows that speak for a regime: its own, else the nearest kin's with rows enough; None without any."""
-    stack, architecture, experts, _ = regime
-    kin = (
-        [key == regime for key in keys],
-        [key[:3] == regime[:3] for key in keys],
-        [key[0] == stack and key[2] == experts for key in keys],
-        [key[1] == architecture and key[2] == experts for key in keys],
-    )
-    return next((np.asarray(rows) for rows in kin if sum(rows) >= FEWEST_ROWS), None)
 
 
 @dataclass(frozen=True, slots=True)

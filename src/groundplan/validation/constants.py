@@ -41,8 +41,8 @@ class Constant:
 
     def touches(self, setting: Setting) -> bool:
         """Whether predictions in this setting depend on it."""
-        rows = (self.row, *self.shared)
-        return setting.stack.id in rows or setting.architecture.id in rows
+        own = setting.stack.id if self.table == "stacks" else setting.architecture.id
+        return own in (self.row, *self.shared)
 
     def value(self, catalog: Catalog) -> float:
         """Return its value in the catalog; the prior where the catalog has none."""

@@ -23,15 +23,17 @@ from groundplan.validation.score import set_name
 
 Mask = NDArray[np.bool_]
 
-SOFT_ERROR = 0.02
-"""Weighted error in logarithms from which a set counts linearly, not squared: outliers pull less."""
-PRIOR_WEIGHT = 0.05
-"""A constant one spread away from what is expected costs as much as a whole set that is 5 % off."""
+SOFT_ERROR = 0.05
+"""Error of a run [natural logarithm] from which it counts by its size, no longer by its square: outliers pull less."""
+PRIOR_WEIGHT = 0.02
+"""A constant one spread away from what is expected costs as much as a whole set that is 2 % off."""
 FULL_SET = 5
 """Rows from which a set counts fully."""
 STEP = 1.0e-3
 """Difference quotient, as a share of the range of a constant."""
 MOST_EVALUATIONS = 25
+TINY = 1.0e-9
+"""Relative change of a step time below which a constant has no part in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +111,20 @@ def _stage(
 
     measured = np.log(evidence.measured[rows])
 
+    def damped(point: Array, numbers: Sequence[int] | None = None) -> Array:
+        return soft(errors(point, numbers) - measured) * weights
+
     def residuals(point: Array) -> Array:
-        return np.concatenate([(errors(point) - measured) * weights, PRIOR_WEIGHT * (point - prior) / spread])
+        return np.concatenate([damped(point), PRIOR_WEIGHT * (point - prior) / spread])
 
     def slopes(point: Array) -> Array:
-        base, matrix = errors(point), np.zeros((len(weights), len(free)))
+        base, matrix = damped(point), np.zeros((len(weights), len(free)))
         for column, constant in enumerate(free):
             size = STEP * (high[column] - low[column])
             moved = point.copy()
             moved[column] += size if point[column] + size < high[column] else -size
-            change = (errors(moved, touched[constant]) - base) / (moved[column] - point[column])
-            matrix[:, column] = np.where(np.isnan(change), 0.0, change) * weights
+            change = (damped(moved, touched[constant]) - base) / (moved[column] - point[column])
+            matrix[:, column] = np.where(np.isnan(change), 0.0, change)
         return np.vstack([matrix, np.diag(PRIOR_WEIGHT / spread)])
 
     margin = 1e-6 * (high - low)
@@ -130,11 +135,30 @@ def _stage(
         slopes,
         bounds=(low, high),
         x_scale=spread,
-        loss="soft_l1",
-        f_scale=SOFT_ERROR,
         max_nfev=MOST_EVALUATIONS,
     )
     return held | {constant: float(value) for constant, value in zip(free, found.x, strict=True)}
+
+
+def soft(errors: Array) -> Array:
+    """Return errors whose square is the soft loss: ``e`` while small, growing with the root of ``2 C |e|`` when large.
+
+    ``sign(e) C sqrt(2 (sqrt(1 + (e / C)^2) - 1))`` with C = `SOFT_ERROR`.
+    """
+    result: Array = np.sign(errors) * SOFT_ERROR * np.sqrt(2.0 * (np.sqrt(1.0 + (errors / SOFT_ERROR) ** 2) - 1.0))
+    return result
+
+
+def influenced(evidence: Evidence, values: Values, constant: Constant, catalog: Catalog) -> Mask:
+    """Return which runs a constant moves at all [cases]."""
+    numbers = [n for n, batch in enumerate(evidence.batches) if any(constant.touches(s) for s in batch.settings)]
+    if not numbers:
+        return np.zeros(len(evidence.cases), dtype=bool)
+    size = STEP * (constant.high - constant.low)
+    moved = values[constant] + (size if values[constant] + size < constant.high else -size)
+    change = evidence.seconds(catalog, {**values, constant: moved}, numbers)
+    base = evidence.seconds(catalog, values, numbers)
+    return np.nan_to_num(np.abs(change / base - 1.0)) > TINY
 
 
 _FIELDS = ("prior", "spread", "low", "high")

@@ -1,7 +1,7 @@
 """Predictions of rows that the fit has not seen: every source in turn is left out, the constants fitted to the rest.
 
 A source that alone stands for a stack would leave nothing to fit the stack on: it is cut into parts by model, so that
-no model is on both sides.
+no model is on both sides; the other parts are seen. Runs of the source under other stacks are left out with it.
 """
 
 from __future__ import annotations
@@ -58,10 +58,14 @@ def out_of_fold(
         The folds, in the order in which they were left out.
     """
     names = np.asarray(fold_names(evidence.cases))
+    groups = np.asarray([name.rpartition(", part ")[0] or name for name in names])
+    sources = np.asarray([case.run.text("source") for case in evidence.cases])
     seconds = np.full(len(names), np.nan)
     folds = tuple(dict.fromkeys(names.tolist()))
     for fold in folds:
         held = names == fold
-        values = fit(evidence, constants, catalog, ~held, start)
+        # What the source publishes of other stacks has not been seen either.
+        kin = np.isin(sources, sources[held]) & ~np.isin(groups, groups[held])
+        values = fit(evidence, constants, catalog, ~held & ~kin, start)
         seconds[held] = evidence.seconds(catalog, values)[held]
     return seconds, folds

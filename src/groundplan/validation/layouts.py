@@ -35,11 +35,13 @@ def run_layout(run: MeasuredRun, stack: Stack, assumed: list[str]) -> tuple[Layo
     if micro <= 0 or batch <= 0:
         raise InputError("a batch is not above zero", "correct micro_batch and global_batch_seqs")
     micro = batch / dp if stack.whole_batch and pp == 1 else min(micro, batch / dp)
-    if pp * micro * dp > batch and pp > 1:
-        assumed.append("fewer micro-batches than stages")
     ep = run.size("ep", 1)
-    zero, shard = _sharding(run.text("zero_or_fsdp").lower(), run.text("framework").lower(), stack, dp * cp)
+    zero, shard = _sharding(run.text("zero_or_fsdp").lower(), run.text("framework").lower(), stack, dp * cp, assumed)
     text = run.text("seq_parallel").lower()
+    if tp > 1 and text == "" and stack.id in MEGATRON:
+        assumed.append("sequence parallelism")
+    if ep > dp * cp:
+        assumed.append(f"experts over {dp * cp} ranks, the rest of ep {ep} inside tensor-parallel groups")
     recompute = stated_recompute(run.text("recompute"))
     layout = Layout(
         tp=tp,
@@ -78,7 +80,7 @@ def run_devices(run: MeasuredRun) -> int:
     return 1 if single else run.size("n_gpus")
 
 
-def _sharding(text: str, framework: str, stack: Stack, replicas: int) -> tuple[int, int]:
+def _sharding(text: str, framework: str, stack: Stack, replicas: int, assumed: list[str]) -> tuple[int, int]:
     """ZeRO stage, and the ranks its states are sharded over."""
     stated = SHARD.search(text)
     if "zero-1" in text or "distributed optimizer" in text:
@@ -91,6 +93,7 @@ def _sharding(text: str, framework: str, stack: Stack, replicas: int) -> tuple[i
         zero = 0
     else:
         zero = 1 if stack.id in MEGATRON or "megatron-deepspeed" in framework else UNSTATED_ZERO.get(stack.id, 0)
+        assumed.append(f"ZeRO stage {zero}")
     shard = min(int(stated[1]), replicas) if stated and zero == 3 else replicas
     return (0, 1) if zero == 0 or shard <= 1 else (zero, shard)
 

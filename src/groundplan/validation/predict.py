@@ -93,7 +93,8 @@ def _same(case: Case) -> Hashable:
     """What of a case beside its model the laws branch on."""
     setting, job = case.setting, case.job
     stack = setting.stack
-    return (stack.id, stack.flash_generation, setting.precision.id, setting.flash_attention, job.method, job.lora)
+    kernels = stack.id, stack.flash_generation, setting.precision.id, setting.flash_attention
+    return (*kernels, job.method, job.lora, job.optimizer)
 
 
 def _shape(model: Any) -> Hashable:

@@ -16,7 +16,7 @@ from groundplan.validation.layouts import run_devices, run_layout, stated_recomp
 from groundplan.validation.measured import MeasuredRun
 from groundplan.validation.models import run_model
 from groundplan.validation.network import run_cluster
-from groundplan.validation.software import MEGATRON, run_accelerator, run_method, run_optimizer, run_software
+from groundplan.validation.software import MEGATRON, PADDED, run_accelerator, run_method, run_optimizer, run_software
 from groundplan.workload.job import Method, TrainingJob
 
 SQUAD_TOKENS = 200
@@ -62,7 +62,7 @@ def read_case(run: MeasuredRun, catalog: Catalog, measure: Measure) -> Case:
     stack, precision = run_software(run, accelerator, catalog)
     check_rates(accelerator, precision)
     layout, batch = run_layout(run, stack, assumed)
-    model = run_model(run, stack.id.startswith("megatron"), catalog)
+    model = run_model(run, stack.id in PADDED, catalog)
     flash = stack.flash_attention and "without flash attention" not in run.text("notes")
     sequence = _sequence(run)
     job = TrainingJob(

@@ -23,6 +23,8 @@ GRAPHS_SINCE = 26.06
 RELEASE = re.compile(r"\b(2\d\.\d\d)(?:\.\d\d)? NeMo")
 MEGATRON = ("megatron-core", "nemo", "nemo-2024", "megatron-bridge", "megatron-lm")
 """Stacks whose sequence parallelism is on and whose optimizer is distributed unless a source says otherwise."""
+PADDED = (*MEGATRON, "megatron-2021", "dualpipe")
+"""Stacks that pad the vocabulary to what tensor-parallel ranks divide."""
 PLAIN = ("pytorch-eager", "pytorch-compiled", "huggingface", "fsdp")
 """Stacks in which autocast really casts: compilers of whole programs fold it away."""
 KERNELS = re.compile(r"(?:FA|FlashAttention-?)([2-4])\b", re.IGNORECASE)
