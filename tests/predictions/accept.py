@@ -25,12 +25,14 @@ def main() -> int:
     fragment = parser.parse_args().because
     found = predictions()
     changes = moved(accepted()[1] if ACCEPTED.exists() else {}, found)
-    print(table(changes) if changes else "no prediction moved by more than 1 %")
-    if changes:
-        refused = refusal(fragment)
-        if refused:
-            print(f"accept.py: {refused}", file=sys.stderr)
-            return 2
+    if not changes:  # small moves add up against what was accepted, and are asked about once they do
+        print("no prediction moved by more than 1 %: nothing to accept")
+        return 0
+    print(table(changes))
+    refused = refusal(fragment)
+    if refused:
+        print(f"accept.py: {refused}", file=sys.stderr)
+        return 2
     partial = ACCEPTED.with_suffix(".partial")
     partial.write_text(text_of(found, fragment), encoding="utf-8")
     os.replace(partial, ACCEPTED)

@@ -14,10 +14,10 @@ from groundplan.tasks.diff import diff
 from groundplan.tasks.explain import explain
 from groundplan.tasks.plan import plan
 from groundplan.workload.brief import read_brief
-from groundplan.workload.service_brief import serves
+from groundplan.workload.service_brief import kind_of
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/brief.yaml") if not serves(path))
+EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/brief.yaml") if kind_of(path) == "train")
 CATALOG = load_catalog([])
 DAY = 86_400.0
 

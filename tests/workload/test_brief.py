@@ -17,6 +17,7 @@ from groundplan.workload.batch import friendly_sequences
 from groundplan.workload.brief import read_brief, read_brief_text
 from groundplan.workload.job import Brief, Method, Objective, TrainingJob
 from groundplan.workload.model import TransformerModel
+from groundplan.workload.pipeline import PipelineSections
 from groundplan.workload.schema import BriefSections, Section
 from groundplan.workload.service_schema import ServingSections
 from workload.brief_catalog import small_catalog
@@ -212,8 +213,12 @@ def test_errors_are_input_errors_when_a_batch_is_below_one_sequence() -> None:
 
 def test_every_key_is_documented() -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "brief.md").read_text(encoding="utf-8")
-    sections = [section for section in Section.__subclasses__() if section not in (BriefSections, ServingSections)]
+    sections = [
+        section
+        for section in Section.__subclasses__()
+        if section not in (BriefSections, ServingSections, PipelineSections)
+    ]
     missing = {name for section in sections for name in section.model_fields if f"`{name}`" not in text}
     assert missing == set()
-    roots = {*BriefSections.model_fields, *ServingSections.model_fields}
+    roots = {*BriefSections.model_fields, *ServingSections.model_fields, *PipelineSections.model_fields}
     assert all(f"## {name}" in text for name in roots)

@@ -9,7 +9,8 @@ import pytest
 from groundplan.catalog.catalog import Catalog, load_catalog
 from groundplan.workload.brief import read_brief
 from groundplan.workload.job import Method
-from groundplan.workload.service_brief import read_serving_brief, serves
+from groundplan.workload.pipeline import read_pipeline_brief
+from groundplan.workload.service_brief import kind_of, read_serving_brief
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -22,7 +23,10 @@ def catalog() -> Catalog:
 @pytest.mark.parametrize("folder", sorted(path.parent.name for path in EXAMPLES.glob("*/brief.yaml")))
 def test_every_example_reads(folder: str, catalog: Catalog) -> None:
     path = EXAMPLES / folder / "brief.yaml"
-    if serves(path):
+    if kind_of(path) == "pipeline":
+        assert read_pipeline_brief(path, catalog).stages
+        return
+    if kind_of(path) == "serve":
         service = read_serving_brief(path, catalog)
         assert service.traffic.rate_per_s > 0
         assert service.candidates.accelerators

@@ -29,12 +29,15 @@ def plan(
     """
     from groundplan.catalog.catalog import load_catalog
     from groundplan.workload.brief import read_brief, read_brief_text
-    from groundplan.workload.service_brief import serves
+    from groundplan.workload.service_brief import kind_of
 
     catalog = load_catalog()
     text = read_stdin() if brief == "-" else None
-    if serves("standard input" if text is not None else brief, text):
+    kind = kind_of("standard input" if text is not None else brief, text)
+    if kind == "serve":
         return _serving(brief, text, catalog, print_brief, asked)
+    if kind == "pipeline":
+        return _pipeline(brief, text, catalog, asked)
     if text is not None:
         resolved = read_brief_text(text, catalog, sets=asked.sets, as_of=asked.as_of)
     else:
@@ -55,6 +58,15 @@ def _serving(brief: str, text: str | None, catalog: Catalog, print_brief: bool, 
         "standard input" if text is not None else brief, catalog, asked.sets, asked.as_of, text
     )
     return _printed(resolved.resolved) if print_brief else plan_serving(resolved, catalog).to_dict()
+
+
+def _pipeline(brief: str, text: str | None, catalog: Catalog, asked: Asked) -> Answer:
+    """Plan a pipeline: a brief with a section `pipeline`."""
+    from groundplan.tasks.plan_pipeline import plan_pipeline
+    from groundplan.workload.pipeline import read_pipeline_brief
+
+    label = "standard input" if text is not None else brief
+    return plan_pipeline(read_pipeline_brief(label, catalog, asked.sets, asked.as_of, text), catalog).to_dict()
 
 
 def _printed(resolved: Mapping[str, object]) -> str:

@@ -189,7 +189,10 @@ def _section_type(path: str, root: type[Section]) -> type[Section]:
     """Return the section class at a dotted path."""
     found: type[Section] = root
     for key in filter(None, path.split(".")):
+        if key.isdigit():  # a place in a list of sections, which the step before went into
+            continue
         annotation = found.model_fields[key].annotation
         members = getattr(annotation, "__args__", (annotation,))
+        members = tuple(inner for m in members for inner in (getattr(m, "__args__", None) or (m,)))
         found = next(m for m in members if isinstance(m, type) and issubclass(m, Section))
     return found

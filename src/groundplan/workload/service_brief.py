@@ -27,11 +27,15 @@ PEAK = 2.0
 MOST_DEVICES = 8
 
 
-def serves(source: str | Path | Mapping[str, Any], text: str | None = None) -> bool:
-    """Say whether a brief asks for a service: it has a section `serve`."""
-    if isinstance(source, Mapping):
-        return "serve" in source
-    return "serve" in load_yaml(read_text(Path(source)) if text is None else text, str(source)).data
+KINDS = ("pipeline", "serve")
+
+
+def kind_of(source: str | Path | Mapping[str, Any], text: str | None = None) -> str:
+    """Return what a brief asks for by the section it has: a `serve`, a `pipeline`, else a `train`."""
+    data = source if isinstance(source, Mapping) else None
+    if data is None:
+        data = load_yaml(read_text(Path(source)) if text is None else text, str(source)).data  # type: ignore[arg-type]
+    return next((kind for kind in KINDS if kind in data), "train")
 
 
 def read_serving_brief(

@@ -12,6 +12,7 @@ from groundplan.render.document import Document
 VIEWS = {
     "plan": "plan",
     "plan-serve": "plan_serving",
+    "plan-pipeline": "plan_pipeline",
     "train": "train",
     "memory": "memory",
     "serve": "serve",
