@@ -121,7 +121,7 @@ def read_serving_case(run: MeasuredRun, catalog: Catalog) -> ServingCase:
     deployment = _deployment(run, model, weights, kv, devices, engine, accelerator, assumed)
     cluster = replica_cluster(accelerator, deployment.devices, catalog)
     prompt, output = _lengths(run, model, assumed)
-    concurrency = run.number("concurrency_or_batch")
+    concurrency = run.measured("concurrency_or_batch")
     if INFERENCEMAX in run.text("source"):
         engine = _inferencemax(engine, concurrency or 1.0, prompt)
     replicas = max(devices // deployment.devices, 1)
@@ -275,6 +275,8 @@ def _deployment(
             dp = ep  # each device attends to sequences of its own, experts are spread
         elif dp > 1 and tp % dp == 0 and tp * pp > devices // dp:
             tp //= dp  # the source counts the devices of all groups
+        if model.attention.heads % tp and model.experts is None:
+            raise InputError(f"tp {tp} does not divide the {model.attention.heads} heads of {model.id}", "correct tp")
         if model.attention.heads % tp:  # no split of the heads: each device attends to sequences of its own
             tp, dp, ep = 1, tp * dp, max(ep, tp * dp)
         return Deployment(tp, pp, dp, min(ep, tp * dp), weights, kv)
@@ -287,7 +289,7 @@ def _deployment(
 
 def _lengths(run: MeasuredRun, model: TransformerModel, assumed: list[str]) -> tuple[float, float]:
     """Mean tokens of prompt and answer: as stated, else of the benchmark's data set."""
-    prompt, output = run.number("isl"), run.number("osl")
+    prompt, output = run.measured("isl"), run.measured("osl")
     if prompt and output:
         return prompt, output
     lengths = DATASETS.get(model.id) if "MLPerf" in run.text("source") else None
