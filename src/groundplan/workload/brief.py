@@ -9,10 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from groundplan.errors import InputError
 from groundplan.quantities import format_exact
 from groundplan.workload.batch import read_document_length, read_global_batch, read_sequence
 from groundplan.workload.dataset import read_dataset
 from groundplan.workload.job import Brief, Candidates, Goal, Lora, Method, Objective, Overrides, TrainingJob
+from groundplan.workload.mission import MissionBrief, read_mission
 from groundplan.workload.model import Model, SampleModel
 from groundplan.workload.models import load_model, model_from_mapping
 from groundplan.workload.overrides import apply_sets
@@ -25,6 +27,7 @@ from groundplan.workload.schema import (
     OverridesSection,
     TrainSection,
     validate,
+    validate_mission,
 )
 from groundplan.workload.yaml_source import YamlSource, load_yaml, read_text
 
@@ -86,7 +89,26 @@ def read_brief_text(
     return _resolve(source, base_folder or Path(), catalog, as_of)
 
 
+def read_question(
+    text: str,
+    catalog: Catalog,
+    base_folder: Path | None = None,
+    label: str = "standard input",
+    sets: Sequence[str] = (),
+    as_of: datetime.date | None = None,
+) -> Brief | MissionBrief:
+    """Read a brief of any kind from YAML text: its sections say whether it asks about training or a mission."""
+    source = apply_sets(load_yaml(text, label), sets)
+    if "mission" not in source.data:
+        return _resolve(source, base_folder or Path(), catalog, as_of)
+    sections, reading = validate_mission(source), Reading(source)
+    date = as_of or _date(sections.as_of, reading) or datetime.date.today()
+    return read_mission(sections.mission, catalog, reading, date)
+
+
 def _resolve(source: YamlSource, base_folder: Path, catalog: Catalog, as_of: datetime.date | None) -> Brief:
+    if "mission" in source.data:
+        raise InputError("this brief asks about a mission, not about training", "read it with read_question")
     sections = validate(source)
     reading = Reading(source)
     job = _job(sections.train, base_folder, catalog, reading)

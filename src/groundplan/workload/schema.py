@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -12,6 +12,7 @@ from groundplan.workload.yaml_source import YamlSource
 
 Quantity = str | int | float
 Names = str | list[str]
+Whole = TypeVar("Whole", bound="Section")
 
 
 class Section(BaseModel):
@@ -104,6 +105,37 @@ class OverridesSection(Section):
     restart: Quantity | None = None
 
 
+class MissionSection(Section):
+    """A flight with a camera and a computer."""
+
+    models: Names
+    devices: Names | None = None
+    precisions: Names | None = None
+    power_modes: Names | None = None
+    quantisation: Names | None = None
+    distillation: bool | None = None
+    frames_per_second: Quantity
+    latency: Quantity | None = None
+    flight: Quantity
+    battery: Quantity | None = None
+    battery_share: Quantity | None = None
+    ambient: Quantity | None = None
+    thermal_resistance: Quantity | None = None
+    uploads: Quantity | None = None
+    upload_size: Quantity | None = None
+    uplink: Quantity | None = None
+    uplink_price: Quantity | None = None
+    resolution: Quantity | None = None
+    accuracy: Quantity | None = None
+
+
+class MissionSections(Section):
+    """A brief about a mission on the edge."""
+
+    mission: MissionSection
+    as_of: datetime.date | str | None = None
+
+
 class BriefSections(Section):
     """The whole brief."""
 
@@ -127,22 +159,31 @@ def validate(source: YamlSource) -> BriefSections:
         raise InputError(
             f"{source.where('serve')}: serving briefs are not supported yet", "describe a training job under 'train:'"
         )
+    return _validated(BriefSections, source)
+
+
+def validate_mission(source: YamlSource) -> MissionSections:
+    """Hold a brief about a mission against its schema; errors as `validate`."""
+    return _validated(MissionSections, source)
+
+
+def _validated(whole: type[Whole], source: YamlSource) -> Whole:
     # An empty section (`goal:` with nothing under it) says as much as none.
     data = {key: value for key, value in source.data.items() if value is not None}
     try:
-        return BriefSections.model_validate(data)
+        return whole.model_validate(data)
     except ValidationError as error:
-        raise _input_error(error, source) from None
+        raise _input_error(error, source, whole) from None
 
 
-def _input_error(error: ValidationError, source: YamlSource) -> InputError:
+def _input_error(error: ValidationError, source: YamlSource, whole: type[Section]) -> InputError:
     """Turn the first complaint into one line; a misspelt key explains more than what it leaves missing."""
     complaints = sorted(error.errors(include_url=False), key=lambda item: item["type"] != "extra_forbidden")
     first = complaints[0]
     path = _path(first["loc"], source)
     section, _, key = path.rpartition(".")
     if first["type"] == "extra_forbidden":
-        valid = sorted(_section_type(section).model_fields)
+        valid = sorted(_section_type(section, whole).model_fields)
         nearest = nearest_names(key, valid)
         mend = f"did you mean {' or '.join(nearest)}?" if nearest else f"valid: {', '.join(valid)}"
         origin = source.where(path).removeprefix(path)
@@ -188,9 +229,9 @@ def _expected(complaint: Any) -> str:
     return _KINDS.get(str(complaint["type"]).split("_")[0], str(complaint["msg"]).lower())
 
 
-def _section_type(path: str) -> type[Section]:
-    """Return the section class at a dotted path."""
-    found: type[Section] = BriefSections
+def _section_type(path: str, whole: type[Section]) -> type[Section]:
+    """Return the section class at a dotted path of a kind of brief."""
+    found = whole
     for key in filter(None, path.split(".")):
         annotation = found.model_fields[key].annotation
         members = getattr(annotation, "__args__", (annotation,))
