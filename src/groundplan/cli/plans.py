@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,17 +25,24 @@ def plan(
     Exit code 3 with --exit-code when no design keeps the goal. --set takes a key of the brief: --set goal.deadline=5d.
     """
     from groundplan.catalog.catalog import load_catalog
-    from groundplan.workload.brief import read_brief, read_brief_text
+    from groundplan.workload.brief import read_question
+    from groundplan.workload.mission import MissionBrief
+    from groundplan.workload.yaml_source import read_text
 
     catalog = load_catalog()
     if brief == "-":
-        resolved = read_brief_text(read_stdin(), catalog, sets=asked.sets, as_of=asked.as_of)
+        resolved = read_question(read_stdin(), catalog, sets=asked.sets, as_of=asked.as_of)
     else:
-        resolved = read_brief(brief, catalog, asked.sets, asked.as_of)
+        path = Path(brief)
+        resolved = read_question(read_text(path), catalog, path.parent, brief, asked.sets, asked.as_of)
     if print_brief:
         import yaml
 
         return "# groundplan brief\n" + yaml.safe_dump(dict(resolved.resolved), sort_keys=False, allow_unicode=True)
+    if isinstance(resolved, MissionBrief):
+        from groundplan.tasks.mission import mission
+
+        return mission(resolved, catalog).to_dict()
     from groundplan.tasks.plan import plan as task
 
     return task(resolved, catalog).to_dict()

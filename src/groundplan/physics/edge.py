@@ -15,6 +15,7 @@ import numpy as np
 
 from groundplan.physics.arrays import Floats
 
+
 def scaled_flops(flops: Floats, side: Floats, input_side: Floats) -> Floats:
     """FLOPs of a frame at another resolution: convolutions do the same work for each pixel [FLOP].
 

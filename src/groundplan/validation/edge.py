@@ -88,9 +88,7 @@ def _case(line: Mapping[str, str], catalog: Catalog) -> EdgeCase:
     return EdgeCase(design, seconds, line["source"])
 
 
-def edge_design(
-    device: str, mode: str, model: SampleModel, side: int, precision: str, catalog: Catalog
-) -> EdgeDesign:
+def edge_design(device: str, mode: str, model: SampleModel, side: int, precision: str, catalog: Catalog) -> EdgeDesign:
     """Return the design of catalog ids; an empty mode is the device's fastest."""
     part = catalog.edge_devices[device]
     return EdgeDesign(part, mode_of(part, mode, catalog), catalog.edge_families[part.family], model, side, precision)

@@ -11,6 +11,7 @@ from groundplan.render.document import Document
 
 VIEWS = {
     "plan": "plan",
+    "mission": "mission",
     "train": "train",
     "memory": "memory",
     "allreduce": "allreduce",
