@@ -226,6 +226,7 @@ class EdgeFamily(Row):
     frames_in_flight: float  # frames a pipelined chip works on at once
     time_low: float  # factors on a predicted frame time that hold four in five unseen runs
     time_high: float
+    largest_side: int | None = None  # of inputs that published runs have, where a chip cannot hold more; None = any
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,9 @@ def _judge(design: EdgeDesign, row: int, figures: EdgeEstimate, mission: Mission
 
 
 def _time_misses(design: EdgeDesign, row: int, figures: EdgeEstimate, mission: Mission) -> Iterator[Miss]:
+    largest = design.family.largest_side
+    if largest is not None and design.side > largest:
+        yield Miss("unknown", float(largest), float(design.side), "pixels", f"no published run above {largest} pixels")
     frames, latency = float(figures.frames_per_s[row]), float(figures.latency_s[row])
     wanted = mission.frames_per_s
     if math.isnan(latency):

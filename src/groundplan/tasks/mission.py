@@ -276,6 +276,9 @@ def _warnings(recommended: Option | None, asked: Mission) -> tuple[str, ...]:
         said.append("the high end of the latency's interval passes the limit")
     if energy and asked.battery_j is not None and energy.high > asked.battery_j * asked.battery_share:
         said.append(f"the high end of the energy's interval, {format_energy(energy.high)}, passes the battery's share")
+    accuracy = recommended.accuracy
+    if accuracy and asked.accuracy is not None and accuracy.low < asked.accuracy:
+        said.append(f"the low end of the accuracy, {format_number(accuracy.low, 3)}, misses what is asked")
     if recommended.thermal == "unknown":
         said.append("whether it stays cool is unknown")
     return tuple(said)

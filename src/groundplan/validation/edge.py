@@ -1,4 +1,4 @@
-"""Frame times of edge devices: published runs, the constants of a family fitted to them, and errors on runs not seen."""
+"""Frame times of edge devices: published runs, the constants fitted to them, and errors on runs not seen."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,6 @@ TERMS: Mapping[str, str] = {
 INVERSE = frozenset({"sustained_share", "link_bytes_per_s"})
 FITTED: Mapping[str, tuple[str, ...]] = {
     "jetson-orin": ("overhead", "compute", "activations"),
-    "jetson-volta": ("overhead", "compute"),
     "jetson-maxwell": ("compute",),
     "edgetpu-usb": ("overhead", "compute", "weight_streaming", "detection"),
     "edgetpu-board": ("overhead", "compute", "weight_streaming", "detection"),
@@ -117,7 +117,7 @@ def fit_family(family: EdgeFamily, cases: Sequence[EdgeCase]) -> EdgeFamily:
     except ImportError as error:
         raise MissingExtra("fitting", "calibrate") from error
     names = FITTED[family.id]
-    unit = replace(family, **{TERMS[name]: 1.0 for name in names})
+    unit = _with(family, {TERMS[name]: 1.0 for name in names})
     terms = frame_terms([replace(case.design, family=unit) for case in cases])
     slopes = np.column_stack([terms[name] for name in names])
     fixed = np.sum([term for name, term in terms.items() if name not in names], axis=0)
@@ -132,7 +132,12 @@ def fit_family(family: EdgeFamily, cases: Sequence[EdgeCase]) -> EdgeFamily:
     )
     sizes = dict(zip(names, np.exp(found.x), strict=True))
     constants = {TERMS[name]: float(1.0 / size if TERMS[name] in INVERSE else size) for name, size in sizes.items()}
-    return replace(family, **constants)
+    return _with(family, constants)
+
+
+def _with(family: EdgeFamily, constants: Mapping[str, float]) -> EdgeFamily:
+    changed: dict[str, Any] = dict(constants)
+    return replace(family, **changed)
 
 
 def held_out_ratios(family: EdgeFamily, cases: Sequence[EdgeCase]) -> tuple[Array, str]:
@@ -141,8 +146,8 @@ def held_out_ratios(family: EdgeFamily, cases: Sequence[EdgeCase]) -> tuple[Arra
     Where without one source too few runs would be left to fit, the runs are cut into parts by model.
     """
     sources = [case.source for case in cases]
-    left = min(len(cases) - sources.count(source) for source in sources)
-    by = "source" if left >= FEWEST_PER_CONSTANT * len(FITTED[family.id]) else "model"
+    fewest = min(len(cases) - sources.count(source) for source in sources)
+    by = "source" if fewest >= FEWEST_PER_CONSTANT * len(FITTED[family.id]) else "model"
     keys = np.array(sources if by == "source" else [case.design.model.id for case in cases])
     ratios = np.full(len(cases), np.nan)
     for key in dict.fromkeys(keys):

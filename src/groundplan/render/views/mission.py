@@ -16,17 +16,16 @@ from groundplan.quantities import (
     format_watts,
 )
 from groundplan.render.document import Block, Column, Document, Fact, Facts, Table, Tone
-from groundplan.render.phrases import interval, middle, yes_no
+from groundplan.render.phrases import interval, middle
 from groundplan.render.views.parts import BRIEF_ROWS, assumptions, breakdown, footer, warnings
 
 COLUMNS = (
     Column("option"),
-    Column("ok"),
     Column("frames/s", right=True),
     Column("latency", right=True),
     Column("power", right=True),
     Column("a flight", right=True),
-    Column("of battery", right=True),
+    Column("of battery", right=True, detail=True),
     Column("heat", detail=True),
     Column("uplink", right=True, detail=True),
     Column("accuracy", right=True),
@@ -82,7 +81,6 @@ def _options(title: str, options: Sequence[Mapping[str, Any]], brief_rows: int |
     rows = tuple(
         (
             f"{option['device']} {option['power_mode']}, {_model(option)}",
-            yes_no(option["ok"]),
             middle(option["frames_per_s"], _plain),
             middle(option["latency_s"], format_seconds),
             middle(option["power_w"], format_watts),

@@ -24,8 +24,9 @@ Row = dict[str, Any]
 def write(result: Mapping[str, Any]) -> str:
     """Return the result's table as CSV.
 
-    A plan has one row per design, a mission one per option; memory, cost and AllReduce one per term; storage one per product; the
-    catalog, a difference and a formula tree one per row or node; a training design and a checkpoint plan one row.
+    A plan has one row per design, a mission one per option; memory, cost and AllReduce one per term; storage one per
+    product; the catalog, a difference and a formula tree one per row or node; a training design and a checkpoint plan
+    one row.
     """
     rows = list(_rows(command_of(result), result))
     columns = list(dict.fromkeys(name for row in rows for name in row))
