@@ -42,6 +42,7 @@ class Judged:
     accuracy: Prediction | None
     accuracy_source: str
     misses: tuple[Miss, ...]
+    doubts: tuple[str, ...]  # limits that are kept, but not by the far end of the interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,25 @@ def _judge(design: EdgeDesign, row: int, figures: EdgeEstimate, mission: Mission
         misses.append(
             Miss("accuracy", floor, accuracy.value, "1", f"accuracy {reached} of {format_number(floor, 3)} asked")
         )
-    return Judged(design, row, accuracy, source, tuple(sorted(misses, key=lambda miss: LIMITS.index(miss.constraint))))
+    ordered = tuple(sorted(misses, key=lambda miss: LIMITS.index(miss.constraint)))
+    doubts = () if ordered else tuple(_doubts(row, accuracy, figures, mission))
+    return Judged(design, row, accuracy, source, ordered, doubts)
+
+
+def _doubts(row: int, accuracy: Prediction | None, figures: EdgeEstimate, mission: Mission) -> Iterator[str]:
+    slowest, latest, most = (
+        float(column[row]) for column in (figures.frames_low, figures.latency_high_s, figures.energy_high_j)
+    )
+    if slowest < mission.frames_per_s:
+        yield f"frames a second may fall to {format_number(slowest, 3)}"
+    if mission.latency_s is not None and latest > mission.latency_s:
+        yield f"latency may reach {format_seconds(latest)}"
+    if mission.battery_j is not None and most > mission.battery_j * mission.battery_share:
+        yield f"a flight may take {format_energy(most)}"
+    if mission.accuracy is not None and accuracy is not None and accuracy.low < mission.accuracy:
+        yield f"accuracy may be {format_number(accuracy.low, 3)}"
+    if math.isnan(float(figures.thermal_share[row])):
+        yield "whether it stays cool is unknown"
 
 
 def _time_misses(design: EdgeDesign, row: int, figures: EdgeEstimate, mission: Mission) -> Iterator[Miss]:
@@ -188,14 +207,18 @@ def _merit(judged: Judged, figures: EdgeEstimate) -> tuple[float, float]:
 
 
 def _best(judged: Sequence[Judged], figures: EdgeEstimate, mission: Mission) -> int | None:
-    """Return what keeps all limits: with an accuracy floor the least energy, without one the most accurate."""
+    """Return what keeps all limits, if it can by the whole of its interval.
+
+    With an accuracy floor it is the one of least energy, without one the most accurate.
+    """
     good = [one for one in judged if not one.misses]
     if not good:
         return None
 
-    def rank(one: Judged) -> tuple[float, float]:
+    def rank(one: Judged) -> tuple[bool, float, float]:
         accuracy, energy = _merit(one, figures)
-        return (energy, -accuracy) if mission.accuracy is not None else (-accuracy, energy)
+        first, second = (energy, -accuracy) if mission.accuracy is not None else (-accuracy, energy)
+        return bool(one.doubts), first, second
 
     return min(good, key=rank).row
 
@@ -240,6 +263,8 @@ def why_it_lost(one: Judged, decision: MissionDecision, mission: Mission) -> str
     best_accuracy, best_energy = _merit(decision.judged[decision.recommended], decision.figures)
     if one.row == decision.recommended:
         return "least energy at the accuracy asked" if mission.accuracy is not None else "most accurate"
+    if one.doubts:
+        return "not sure: " + "; ".join(one.doubts)
     if mission.accuracy is None and accuracy < best_accuracy:
         return f"{format_number(100 * (best_accuracy - accuracy), 2)} points less accurate"
     if math.isinf(energy):

@@ -67,6 +67,7 @@ class Option(Result):
     accuracy_source: str
     uplink_usd: float | None
     misses: tuple[Miss, ...]
+    doubts: tuple[str, ...]
     reason: str
     explain: Mapping[str, Term]
 
@@ -146,7 +147,7 @@ def _option(one: Judged, decision: MissionDecision, asked: Mission, uplink: Upli
     energy = _prediction(figures.energy_j[row], figures.energy_low_j[row], figures.energy_high_j[row])
     battery = asked.battery_j
     thermal = float(figures.thermal_share[row])
-    slows = thermal < float(asked.frames_per_s / figures.frames_per_s[row]) * thermal
+    slows = thermal < 1.0 and float(figures.busy_share[row]) >= thermal
     return Option(
         device=design.device.id,
         name=design.device.name,
@@ -164,11 +165,12 @@ def _option(one: Judged, decision: MissionDecision, asked: Mission, uplink: Upli
         if energy and battery
         else None,
         temperature_c=_known(figures.temperature_c[row]),
-        thermal="unknown" if math.isnan(thermal) else "throttles" if thermal < 1.0 and slows else "ok",
+        thermal="unknown" if math.isnan(thermal) else "throttles" if slows else "ok",
         accuracy=one.accuracy,
         accuracy_source=one.accuracy_source,
         uplink_usd=uplink.cost_usd,
         misses=one.misses,
+        doubts=one.doubts,
         reason=why_it_lost(one, decision, asked),
         explain=_explain(one, figures, asked),
     )
@@ -269,16 +271,5 @@ def _warnings(recommended: Option | None, asked: Mission) -> tuple[str, ...]:
         said.append("the draw of the radio is not counted")
     if recommended is None:
         return tuple(said)
-    rate, latency, energy = recommended.frames_per_s, recommended.latency_s, recommended.energy_j
-    if rate and rate.low < asked.frames_per_s:
-        said.append(f"the low end of the interval, {format_number(rate.low, 3)} frames/s, misses what is asked")
-    if latency and asked.latency_s is not None and latency.high > asked.latency_s:
-        said.append("the high end of the latency's interval passes the limit")
-    if energy and asked.battery_j is not None and energy.high > asked.battery_j * asked.battery_share:
-        said.append(f"the high end of the energy's interval, {format_energy(energy.high)}, passes the battery's share")
-    accuracy = recommended.accuracy
-    if accuracy and asked.accuracy is not None and accuracy.low < asked.accuracy:
-        said.append(f"the low end of the accuracy, {format_number(accuracy.low, 3)}, misses what is asked")
-    if recommended.thermal == "unknown":
-        said.append("whether it stays cool is unknown")
+    said += recommended.doubts
     return tuple(said)

@@ -83,7 +83,7 @@ def read_mission(section: MissionSection, catalog: Catalog, reading: Reading, as
         latency_s=reading.number(section.latency, "seconds", "mission.latency"),
         flight_s=_needed(section.flight, "seconds", "flight", reading),
         battery_j=reading.number(section.battery, "joules", "mission.battery"),
-        battery_share=_share(section.battery_share, "battery_share", reading) or 1.0,
+        battery_share=reading.number(section.battery_share, "fraction", "mission.battery_share") or 1.0,
         ambient_c=_ambient(section.ambient, reading),
         thermal_resistance=reading.number(section.thermal_resistance, "k_per_w", "mission.thermal_resistance"),
         uploads=reading.from_zero(section.uploads, "count", "mission.uploads") or 0.0,
@@ -91,7 +91,7 @@ def read_mission(section: MissionSection, catalog: Catalog, reading: Reading, as
         uplink_bits_per_s=reading.number(section.uplink, "bits_per_s", "mission.uplink"),
         usd_per_gb=reading.from_zero(section.uplink_price, "usd", "mission.uplink_price"),
         side=reading.whole(section.resolution, "mission.resolution", 32),
-        accuracy=_share(section.accuracy, "accuracy", reading),
+        accuracy=reading.number(section.accuracy, "fraction", "mission.accuracy"),
     )
     if section.battery is None:
         reading.assume("battery", None, "J", "not given: energy is told, and no battery limits it")
@@ -136,13 +136,6 @@ def _needed(value: object, dimension: str, key: str, reading: Reading) -> float:
     if number is None:  # the schema asks for it: an empty key
         raise reading.wrong(f"mission.{key}", "is empty", f"write {key}: ...")
     return number
-
-
-def _share(value: object, key: str, reading: Reading) -> float | None:
-    share = reading.number(value, "fraction", f"mission.{key}")
-    if share is not None and share > 1.0:
-        raise reading.wrong(f"mission.{key}", f"{share:g} is above 1", "write a share such as 0.4 or 40 %")
-    return share
 
 
 def _ambient(value: object, reading: Reading) -> float:
