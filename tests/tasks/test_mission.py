@@ -75,10 +75,11 @@ def test_the_front_gives_accuracy_for_energy(drone: MissionResult) -> None:
 
 
 def test_the_trees_sum(drone: MissionResult) -> None:
-    for option in drone.options:
-        if option.latency_s:
-            tree = option.explain["latency_s"]
-            assert sum(child.value for child in tree.children) == pytest.approx(option.latency_s.value)
+    assert drone.recommended is not None
+    for option in (drone.recommended, *drone.pareto):
+        assert option.latency_s is not None
+        parts = option.explain["latency_s"].children
+        assert sum(part.value for part in parts) == pytest.approx(option.latency_s.value)
 
 
 def test_without_a_floor_the_most_accurate_is_taken(catalog: Catalog) -> None:
@@ -133,6 +134,7 @@ def test_quantisation_and_distillation_are_choices(catalog: Catalog) -> None:
         ({"battery": "-5 Wh"}, "mission.battery", ""),
         ({"battery_share": "150 %"}, "more than the whole", "40 %"),
         ({"models": "llama-3.1-8b"}, "is a language model", "yolo11n"),
+        ({"models": ["yolo11n", "squeezenet"]}, "top-1", "one kind"),
         ({"models": "retinanet"}, "input size are unknown", "forward_flops"),
         ({"precisions": "int4"}, "unknown 'int4'", "int8"),
         ({"power_modes": "16w"}, "unknown '16w'", "15w"),

@@ -16,7 +16,8 @@ from groundplan.tasks.plan import plan
 from groundplan.workload.brief import read_brief
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/brief.yaml"))
+MISSIONS = {"drone"}
+EXAMPLES = sorted({path.parent.name for path in (ROOT / "examples").glob("*/brief.yaml")} - MISSIONS)
 CATALOG = load_catalog([])
 DAY = 86_400.0
 

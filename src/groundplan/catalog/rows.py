@@ -192,7 +192,7 @@ class EdgeDevice(Row):
     """A computer that flies along: a module, a stick beside a small host, a phone. Rates are of its fastest mode."""
 
     vendor: str
-    accelerator: str  # id of the same part among the accelerators; "" = it is none
+    accelerator: str  # id of the same part among the accelerators; none = it is not there
     family: str  # id of its row in edge_families: the fitted constants
     flops: Mapping[str, float]  # dense peaks by precision: fp32 (as the runtime computes it), fp16, int8
     memory_bytes_per_s: float | None

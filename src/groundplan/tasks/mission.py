@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from groundplan import __version__
@@ -128,7 +128,7 @@ def mission(brief: MissionBrief, catalog: Catalog) -> MissionResult:
         recommended=recommended,
         nearest_feasible=nearest,
         pareto=tuple(options[row] for row in decision.pareto),
-        options=tuple(sorted(options, key=_order)),
+        options=tuple(replace(option, explain={}) for option in sorted(options, key=_order)),
         rejected=tuple(Refused(*pair) for pair in decision.rejected),
         assumptions=(*brief.assumptions, *_assumptions(decision, asked)),
         warnings=_warnings(recommended, asked),

@@ -113,6 +113,10 @@ def _models(value: str | list[str], catalog: Catalog, reading: Reading) -> tuple
         found.append(model)
     if not found:
         raise reading.wrong("mission.models", "names no model", "write e.g. [yolo11n, yolo11s]")
+    scored = {model.accuracy.metric: model for model in found if model.accuracy is not None}
+    if len(scored) > 1:
+        said = " and ".join(f"{model.name} by {metric}" for metric, model in scored.items())
+        raise reading.wrong("mission.models", f"are not comparable: {said}", "name models of one kind: detectors")
     return tuple(dict.fromkeys(found))
 
 
