@@ -22,6 +22,7 @@ def plan(
 ) -> Answer:
     """One brief in, a costed and checked training plan out.
 
+    A brief with a mission in place of train asks which edge device flies with which model.
     Exit code 3 with --exit-code when no design keeps the goal. --set takes a key of the brief: --set goal.deadline=5d.
     """
     from groundplan.catalog.catalog import load_catalog

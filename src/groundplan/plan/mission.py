@@ -209,16 +209,18 @@ def _merit(judged: Judged, figures: EdgeEstimate) -> tuple[float, float]:
 def _best(judged: Sequence[Judged], figures: EdgeEstimate, mission: Mission) -> int | None:
     """Return what keeps all limits, if it can by the whole of its interval.
 
-    With an accuracy floor it is the one of least energy, without one the most accurate.
+    With an accuracy floor it is the one of least energy and effort, without one the most accurate.
     """
     good = [one for one in judged if not one.misses]
     if not good:
         return None
 
-    def rank(one: Judged) -> tuple[bool, float, float]:
+    def rank(one: Judged) -> tuple[bool, float, float, float]:
         accuracy, energy = _merit(one, figures)
-        first, second = (energy, -accuracy) if mission.accuracy is not None else (-accuracy, energy)
-        return bool(one.doubts), first, second
+        effort = float(len(one.design.recipes))
+        if mission.accuracy is not None:
+            return bool(one.doubts), energy, effort, -accuracy
+        return bool(one.doubts), -accuracy, energy, effort
 
     return min(good, key=rank).row
 
@@ -269,6 +271,9 @@ def why_it_lost(one: Judged, decision: MissionDecision, mission: Mission) -> str
         return f"{format_number(100 * (best_accuracy - accuracy), 2)} points less accurate"
     if math.isinf(energy):
         return "its energy is unknown"
+    gain = format_number(100 * abs(accuracy - best_accuracy), 2)
+    if energy == best_energy:
+        less = f"{gain} points less accurate for the same energy"
+        return f"the same energy, more work for {gain} points" if accuracy > best_accuracy else less
     more = f"{format_percent(energy / best_energy - 1.0, 2)} more energy"
-    gain = format_number(100 * (accuracy - best_accuracy), 2)
     return more if accuracy <= best_accuracy else f"{more} for {gain} points of accuracy"
