@@ -32,6 +32,9 @@ BUSY_SHARE = Assumption(
     "busy_share", 0.8, "1", "assumed", "part of a mode's limit above idle that inference draws; 60 % to 100 %"
 )
 CONVERSION = Assumption("conversion_efficiency", 0.9, "1", "assumed", "voltage converter between battery and computer")
+IDLE_SPREAD = Assumption(
+    "idle_spread", 0.35, "1", "assumed", "boards around a module draw more or less than its row says"
+)
 BUSY_LOW, BUSY_HIGH = 0.6, 1.0
 
 
@@ -131,7 +134,8 @@ def estimate(designs: Sequence[EdgeDesign], mission: Mission) -> EdgeEstimate:
     wanted = mission.frames_per_s
     work = [np.minimum(wanted * between * factor, held) for factor in (low, np.ones_like(low), high)]
     device_w = [np.asarray(device_power_w(idle, b, w)) for b, w in zip(busy, work, strict=True)]
-    power = [watts + host for watts in device_w]
+    spread = float(IDLE_SPREAD.value or 0) * (idle + host)
+    power = [watts + host + side * spread for watts, side in zip(device_w, (-1.0, 0.0, 1.0), strict=True)]
     efficiency = float(CONVERSION.value or 0)
     energy = [np.asarray(battery_energy_j(watts, mission.flight_s, efficiency)) for watts in power]
     return EdgeEstimate(

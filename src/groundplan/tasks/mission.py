@@ -9,7 +9,7 @@ from typing import Any
 
 from groundplan import __version__
 from groundplan.catalog.catalog import Catalog
-from groundplan.estimate.edge import BUSY_SHARE, CONVERSION, EdgeEstimate
+from groundplan.estimate.edge import BUSY_SHARE, CONVERSION, IDLE_SPREAD, EdgeEstimate
 from groundplan.evidence import Assumption, Prediction, Result, Term, total_of
 from groundplan.plan.mission import Judged, Miss, MissionDecision, decide_mission, uplink_s, why_it_lost
 from groundplan.quantities import format_energy, format_number, format_percent, format_watts
@@ -252,7 +252,7 @@ def _said(option: Option) -> str:
 
 
 def _assumptions(decision: MissionDecision, asked: Mission) -> tuple[Assumption, ...]:
-    found = [BUSY_SHARE, CONVERSION]
+    found = [BUSY_SHARE, IDLE_SPREAD, CONVERSION]
     devices = {one.design.device.id: one.design.device for one in decision.judged}
     for device in devices.values():
         names = ["idle_power", "host_power", *(["thermal_resistance"] if asked.thermal_resistance is None else [])]
