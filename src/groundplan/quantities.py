@@ -100,6 +100,8 @@ DIMENSIONS: dict[str, Dimension] = {
         "3.6 MJ, 12 kWh",
         {"": 1.0, **_prefixed({"J": 1.0}, binary=False), **_prefixed({"Wh": HOUR_S}, binary=False)},
     ),
+    "celsius": Dimension("a temperature", "35 C", {"": 1.0, "C": 1.0, "°C": 1.0}),
+    "k_per_w": Dimension("a thermal resistance", "2.5 K/W", {"": 1.0, "K/W": 1.0, "C/W": 1.0, "°C/W": 1.0}),
     "fraction": Dimension("a share", "40 %, 0.4", {"": 1.0, "%": 0.01, "percent": 0.01}),
     "g_per_kwh": Dimension(
         "a carbon intensity",

@@ -377,7 +377,68 @@ EXPLAIN: dict[str, Any] = {
     "term": EXPLAIN_STEP,
 }
 
+FLYING: dict[str, Any] = {
+    "device": "jetson-orin-nano-super",
+    "name": "NVIDIA Jetson Orin Nano Super 8GB",
+    "power_mode": "15w",
+    "model": "yolo11s",
+    "resolution": 640,
+    "precision": "int8",
+    "recipes": ["tuned"],
+    "ok": True,
+    "frames_per_s": prediction(100.0),
+    "latency_s": prediction(0.01),
+    "power_w": prediction(6.0),
+    "energy_j": prediction(10_000.0),
+    "battery_share": prediction(0.05),
+    "temperature_c": 45.0,
+    "thermal": "ok",
+    "accuracy": prediction(0.459),
+    "accuracy_source": "mAP50-95 on COCO val2017; docs",
+    "uplink_usd": 0.2,
+    "misses": [],
+    "doubts": [],
+    "reason": "least energy at the accuracy asked",
+    "explain": {
+        "latency_s": term(
+            "latency_s", 0.01, op="sum", children=[term("overhead", 0.004), term("compute", 0.006, source="fitted")]
+        )
+    },
+}
+GROUNDED: dict[str, Any] = FLYING | {
+    "device": "galaxy-s24",
+    "ok": False,
+    "power_w": None,
+    "energy_j": None,
+    "battery_share": None,
+    "temperature_c": None,
+    "thermal": "unknown",
+    "misses": [
+        {"constraint": "unknown", "limit": 27720.0, "needed": None, "unit": "J", "reason": "its power is unknown"}
+    ],
+    "reason": "its power is unknown",
+}
+MISSION: dict[str, Any] = {
+    "schema": "groundplan/mission/1",
+    "tool_version": "0.1.0",
+    "catalog_version": "2026.11.23",
+    "as_of": "2026-11-23",
+    "verdict": {"feasible": True, "headline": "Fly yolo11s", "binding": "least energy at the accuracy asked"},
+    "uplink": {"bytes": 40e6, "duration_s": None, "cost_usd": None},
+    "recommended": FLYING,
+    "nearest_feasible": [],
+    "pareto": [FLYING],
+    "options": [FLYING, GROUNDED],
+    "rejected": [{"name": "Coral fp16", "reason": "does not compute in fp16"}],
+    "assumptions": [
+        {"name": "busy_share", "value": 0.8, "unit": "1", "evidence": "assumed", "source": "60 % to 100 %"}
+    ],
+    "warnings": ["the draw of the radio is not counted"],
+    "brief": {},
+}
+
 SAMPLES: dict[str, dict[str, Any]] = {
+    "mission": MISSION,
     "plan": PLAN,
     "infeasible": INFEASIBLE,
     "train": TRAIN,

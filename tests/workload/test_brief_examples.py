@@ -9,6 +9,7 @@ import pytest
 from groundplan.catalog.catalog import Catalog, load_catalog
 from groundplan.workload.brief import read_brief
 from groundplan.workload.job import Method
+from groundplan.workload.mission import read_mission_brief
 from groundplan.workload.pipeline import read_pipeline_brief
 from groundplan.workload.service_brief import kind_of, read_serving_brief
 
@@ -23,6 +24,9 @@ def catalog() -> Catalog:
 @pytest.mark.parametrize("folder", sorted(path.parent.name for path in EXAMPLES.glob("*/brief.yaml")))
 def test_every_example_reads(folder: str, catalog: Catalog) -> None:
     path = EXAMPLES / folder / "brief.yaml"
+    if kind_of(path) == "mission":
+        assert read_mission_brief(path, catalog).mission.models
+        return
     if kind_of(path) == "pipeline":
         assert read_pipeline_brief(path, catalog).stages
         return

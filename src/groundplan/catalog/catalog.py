@@ -19,13 +19,17 @@ from groundplan.catalog.rows import (
     Accelerator,
     Architecture,
     Cpu,
+    EdgeDevice,
+    EdgeFamily,
     Engine,
     Fabric,
     Grid,
     Host,
     Optimizer,
+    PowerMode,
     Precision,
     Price,
+    Recipe,
     Row,
     Stack,
     StoragePrice,
@@ -109,6 +113,26 @@ class Catalog:
     def architectures(self) -> Mapping[str, Architecture]:
         """Accelerator architectures by id."""
         return self._table("architectures", Architecture)
+
+    @cached_property
+    def edge_devices(self) -> Mapping[str, EdgeDevice]:
+        """Edge devices by id."""
+        return self._table("edge_devices", EdgeDevice)
+
+    @cached_property
+    def power_modes(self) -> Mapping[str, PowerMode]:
+        """Power modes of edge devices by id."""
+        return self._table("power_modes", PowerMode)
+
+    @cached_property
+    def edge_families(self) -> Mapping[str, EdgeFamily]:
+        """Fitted constants of families of edge devices by id."""
+        return self._table("edge_families", EdgeFamily)
+
+    @cached_property
+    def recipes(self) -> Mapping[str, Recipe]:
+        """Quantisation and distillation by id."""
+        return self._table("recipes", Recipe)
 
     @cached_property
     def models(self) -> Mapping[str, Mapping[str, Any]]:

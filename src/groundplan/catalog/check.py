@@ -59,6 +59,7 @@ def check_catalog(catalog: Catalog) -> CheckReport:
         _spot_problems,
         _storage_price_problems,
         _model_problems,
+        _edge_problems,
     ):
         problems += _readable(partial(_listed, check, catalog), problems) or []
     prices = len(_readable(lambda: catalog.prices, problems) or ())
@@ -224,3 +225,21 @@ def _model_problems(catalog: Catalog) -> Iterator[str]:
             yield f"models {identity}: has no source"
         if sum(body in row for body in MODEL_BODIES) != 1:
             yield f"models {identity}: needs exactly one of {', '.join(MODEL_BODIES)}"
+
+
+def _edge_problems(catalog: Catalog) -> Iterator[str]:
+    for device in catalog.edge_devices.values():
+        if device.family not in catalog.edge_families:
+            yield f"edge_devices {device.id}: {device.family!r} is not in edge_families"
+        part = catalog.accelerators.get(device.accelerator)
+        if part is None and device.accelerator != "none":
+            yield f"edge_devices {device.id}: {device.accelerator!r} is not in accelerators"
+        if part is not None and part.memory_bytes_per_s != device.memory_bytes_per_s:
+            yield f"edge_devices {device.id}: its memory bandwidth is not that of its accelerator"
+    for mode in catalog.power_modes.values():
+        if mode.device not in catalog.edge_devices:
+            yield f"power_modes {mode.id}: {mode.device!r} is not in edge_devices"
+    moded = {mode.device for mode in catalog.power_modes.values()}
+    for name in catalog.edge_devices:
+        if name not in moded:
+            yield f"edge_devices {name}: has no power mode"

@@ -213,6 +213,59 @@ class Architecture(Row):
 
 
 @dataclass(frozen=True, slots=True)
+class EdgeDevice(Row):
+    """A computer that flies along: a module, a stick beside a small host, a phone. Rates are of its fastest mode."""
+
+    vendor: str
+    accelerator: str  # id of the same part among the accelerators; none = it is not there
+    family: str  # id of its row in edge_families: the fitted constants
+    flops: Mapping[str, float]  # dense peaks by precision: fp32 (as the runtime computes it), fp16, int8
+    memory_bytes_per_s: float | None
+    on_chip_bytes: float | None  # weights it holds itself, the rest comes over its link; None = all in its own memory
+    idle_w: float | None
+    host_w: float | None  # the computer it needs beside it; 0 = it is one
+    limit_c: float | None  # temperature at which it slows down
+    thermal_resistance: float | None  # from its surface to the air, with the cooling it is sold with
+
+
+@dataclass(frozen=True, slots=True)
+class PowerMode(Row):
+    """A power mode of an edge device: its limit, and the shares of the fastest mode's rates it leaves."""
+
+    device: str
+    mode: str  # as a brief writes it: 15w, maxn
+    limit_w: float | None
+    compute_share: float | None
+    memory_share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeFamily(Row):
+    """What inference reaches on a family of edge devices: constants fitted to published runs."""
+
+    sustained_share: float | None  # of the dense peak, in convolutions of a whole network
+    overhead_s: float | None  # of one frame, at the fastest mode: launches, input, output
+    activation_passes: float  # traffic of activations, in units of sqrt(FLOP x pixels) elements
+    detection_s: float  # work of the host for one frame of a detector: decoding boxes, dropping doubles
+    link_bytes_per_s: float | None  # rate at which weights that do not fit on the chip come in
+    frames_in_flight: float  # frames a pipelined chip works on at once
+    time_low: float  # factors on a predicted frame time that hold four in five unseen runs
+    time_high: float
+    largest_side: int | None = None  # of inputs that published runs have, where a chip cannot hold more; None = any
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe(Row):
+    """A way to make a model smaller or better, and what it does to its accuracy."""
+
+    kind: str  # quantisation | distillation
+    precision: str  # the precision it is for; any
+    accuracy_change: float  # of the metric, absolute
+    change_low: float
+    change_high: float
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
     """One dated price of one host (or of one accelerator of it) for one purchase option."""
 

@@ -12,12 +12,16 @@ from groundplan.catalog.rows import (
     Accelerator,
     Architecture,
     Cpu,
+    EdgeDevice,
+    EdgeFamily,
     Engine,
     Fabric,
     Grid,
     Host,
     Optimizer,
+    PowerMode,
     Precision,
+    Recipe,
     Row,
     Stack,
     StorageProduct,
@@ -37,11 +41,18 @@ ROW_TYPES: Mapping[str, type[Row]] = {
     "stacks": Stack,
     "engines": Engine,
     "architectures": Architecture,
+    "edge_devices": EdgeDevice,
+    "power_modes": PowerMode,
+    "edge_families": EdgeFamily,
+    "recipes": Recipe,
 }
 """Kind -> the type of its rows. Prices and models are read elsewhere: they are no attribute tables."""
 
 SINGULAR: Mapping[str, str] = {
-    kind: {"storage": "storage product"}.get(kind, kind.removesuffix("s")) for kind in ROW_TYPES
+    kind: {"storage": "storage product", "edge_families": "edge family"}.get(
+        kind, kind.removesuffix("s").replace("_", " ")
+    )
+    for kind in ROW_TYPES
 }
 """Kind -> what one row is called in a message."""
 

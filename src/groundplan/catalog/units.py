@@ -18,6 +18,8 @@ BASE_UNITS: Mapping[str, Dimension] = {
     "bit/s": DIMENSIONS["bits_per_s"],
     "s": DIMENSIONS["seconds"],
     "W": DIMENSIONS["watts"],
+    "C": DIMENSIONS["celsius"],
+    "K/W": DIMENSIONS["k_per_w"],
     "g/kWh": DIMENSIONS["g_per_kwh"],
     "FLOP/s": Dimension(
         "a rate in FLOP/s",

@@ -25,6 +25,7 @@ def plan(
 ) -> Answer:
     """One brief in, a costed and checked plan out.
 
+    A brief with a mission in place of train asks which edge device flies with which model.
     Exit code 3 with --exit-code when no design keeps the goal. --set takes a key of the brief: --set goal.deadline=5d.
     """
     from groundplan.catalog.catalog import load_catalog
@@ -38,6 +39,8 @@ def plan(
         return _serving(brief, text, catalog, print_brief, asked)
     if kind == "pipeline":
         return _pipeline(brief, text, catalog, asked)
+    if kind == "mission":
+        return _mission(brief, text, catalog, print_brief, asked)
     if text is not None:
         resolved = read_brief_text(text, catalog, sets=asked.sets, as_of=asked.as_of)
     else:
@@ -67,6 +70,16 @@ def _pipeline(brief: str, text: str | None, catalog: Catalog, asked: Asked) -> A
 
     label = "standard input" if text is not None else brief
     return plan_pipeline(read_pipeline_brief(label, catalog, asked.sets, asked.as_of, text), catalog).to_dict()
+
+
+def _mission(brief: str, text: str | None, catalog: Catalog, print_brief: bool, asked: Asked) -> Answer:
+    """Plan a mission on the edge: a brief with a section `mission`."""
+    from groundplan.tasks.mission import mission
+    from groundplan.workload.mission import read_mission_brief
+
+    label = "standard input" if text is not None else brief
+    resolved = read_mission_brief(label, catalog, asked.sets, asked.as_of, text)
+    return _printed(resolved.resolved) if print_brief else mission(resolved, catalog).to_dict()
 
 
 def _printed(resolved: Mapping[str, object]) -> str:

@@ -88,11 +88,12 @@ def read_brief_text(
 
 
 def _resolve(source: YamlSource, base_folder: Path, catalog: Catalog, as_of: datetime.date | None) -> Brief:
-    if "serve" in source.data:
-        raise InputError(
-            f"{source.where('serve')}: this brief asks for a service, not for a training run",
-            "read it with read_serving_brief, or describe a job under 'train:'",
-        )
+    for kind, wanted in (("serve", "service"), ("pipeline", "pipeline"), ("mission", "mission")):
+        if kind in source.data:
+            raise InputError(
+                f"{source.where(kind)}: this brief asks for a {wanted}, not for a training run",
+                f"groundplan plan takes it; in Python read it as a {wanted}, or describe a job under 'train:'",
+            )
     sections = validate(source, BriefSections)
     reading = Reading(source)
     job = _job(sections.train, base_folder, catalog, reading)

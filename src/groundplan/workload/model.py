@@ -103,6 +103,16 @@ class TransformerModel:
 
 
 @dataclass(frozen=True, slots=True)
+class Accuracy:
+    """A published score of a trained model: the metric, a share of 1, on what data, and who published it."""
+
+    metric: str  # mAP50-95, top-1
+    value: float
+    data: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class SampleModel:
     """A model known by its published totals per sample (CNN, diffusion, recommender).
 
@@ -117,6 +127,8 @@ class SampleModel:
     activation_elements_per_sample: float | None
     source: str
     domain: str = "image"
+    input_side: int | None = None  # pixels on a side of the square input that FLOPs and accuracy are of
+    accuracy: Accuracy | None = None
 
 
 def known_activations(model: SampleModel) -> float:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from groundplan.errors import CatalogError, InputError, UnknownName
 from groundplan.workload.huggingface import Config, read_config, transformer_from_config
 from groundplan.workload.inline import INLINE_KEYS, architecture_from_mapping, dense_shape
-from groundplan.workload.model import Model, SampleModel, TransformerModel
+from groundplan.workload.model import Accuracy, Model, SampleModel, TransformerModel
 
 # A size in place of a name: a dense shape of that many parameters is assumed.
 SIZE = re.compile(r"\d+(\.\d+)?\s*[bBmMtT]")
@@ -177,7 +177,20 @@ def _sample_model(config: Config, identity: str, name: str) -> SampleModel:
         activation_elements_per_sample=config.number("activation_elements"),
         source=config.source,
         domain=str(config.keys.get("domain", "image")),
+        input_side=config.total("input_side") if config.keys.get("input_side") else None,
+        accuracy=_accuracy(config),
     )
+
+
+def _accuracy(config: Config) -> Accuracy | None:
+    if config.keys.get("accuracy") is None:
+        return None
+    score = config.section("accuracy")
+    value = score.number("value")
+    texts = [str(score.keys.get(key) or "") for key in ("metric", "data", "source")]
+    if value is None or not 0.0 < value <= 1.0 or not all(texts):
+        raise InputError("accuracy says too little", "give metric, value (a share of 1), data and source")
+    return Accuracy(texts[0], value, texts[1], texts[2])
 
 
 def _model_from_file(path: Path, base_folder: Path = Path()) -> TransformerModel:

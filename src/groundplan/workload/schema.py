@@ -105,6 +105,37 @@ class OverridesSection(Section):
     restart: Quantity | None = None
 
 
+class MissionSection(Section):
+    """A flight with a camera and a computer."""
+
+    models: Names
+    devices: Names | None = None
+    precisions: Names | None = None
+    power_modes: Names | None = None
+    quantisation: Names | None = None
+    distillation: bool | None = None
+    frames_per_second: Quantity
+    latency: Quantity | None = None
+    flight: Quantity
+    battery: Quantity | None = None
+    battery_share: Quantity | None = None
+    ambient: Quantity | None = None
+    thermal_resistance: Quantity | None = None
+    uploads: Quantity | None = None
+    upload_size: Quantity | None = None
+    uplink: Quantity | None = None
+    uplink_price: Quantity | None = None
+    resolution: Quantity | None = None
+    accuracy: Quantity | None = None
+
+
+class MissionSections(Section):
+    """A brief about a mission on the edge."""
+
+    mission: MissionSection
+    as_of: datetime.date | str | None = None
+
+
 class BriefSections(Section):
     """The whole brief."""
 

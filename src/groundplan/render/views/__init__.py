@@ -13,6 +13,7 @@ VIEWS = {
     "plan": "plan",
     "plan-serve": "plan_serving",
     "plan-pipeline": "plan_pipeline",
+    "mission": "mission",
     "train": "train",
     "memory": "memory",
     "serve": "serve",

@@ -24,8 +24,9 @@ Row = dict[str, Any]
 def write(result: Mapping[str, Any]) -> str:
     """Return the result's table as CSV.
 
-    A plan has one row per design; memory, cost and AllReduce one per term; storage one per product; the
-    catalog, a difference and a formula tree one per row or node; a training design and a checkpoint plan one row.
+    A plan has one row per design, a mission one per option; memory, cost and AllReduce one per term; storage one per
+    product; the catalog, a difference and a formula tree one per row or node; a training design and a checkpoint plan
+    one row.
     """
     rows = list(_rows(command_of(result), result))
     columns = list(dict.fromkeys(name for row in rows for name in row))
@@ -43,6 +44,9 @@ def _rows(command: str, result: Mapping[str, Any]) -> Iterator[Row]:
             designs = result[role]
             for design in designs if isinstance(designs, list) else [designs] if designs else []:
                 yield {"role": role} | dict(flat(design))
+    elif command == "mission":
+        for option in result["options"]:
+            yield dict(flat({key: value for key, value in option.items() if key != "misses"}))
     elif command in ("memory", "cost", "allreduce"):
         scalars = dict(flat({key: value for key, value in result.items() if key != "terms"}))
         for name, value in (result.get("terms") or {"total": None}).items():
