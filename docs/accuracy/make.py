@@ -17,13 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from groundplan.catalog.catalog import load_catalog
+from groundplan.catalog.schema import schema
 from groundplan.render.charts import svg
 from groundplan.render.document import Chart
 from groundplan.render.views.validation import agreement_chart, errors_chart
 from groundplan.tasks.validate import validate_memory, validate_training
+from groundplan.tasks.validate_serving import validate_serving
 
 DOCS = Path(__file__).resolve().parents[1]
 HELD_OUT = Path(__file__).with_name("held_out.csv")
+SERVING_HELD_OUT = Path(__file__).with_name("serving_held_out.csv")
 WORST_SHOWN = 12
 
 
@@ -43,7 +46,7 @@ def pages() -> dict[Path, str]:
         "accuracy-memory.svg": agreement_chart(memory),
     }
     drawn = {DOCS / "images" / name: picture(chart) for name, chart in charts.items()}
-    return {DOCS / "accuracy.md": _page(training, memory, numbers), **drawn}
+    return {DOCS / "accuracy.md": _page(training, memory, validate_serving(catalog).to_dict(), numbers), **drawn}
 
 
 def picture(chart: Chart) -> str:
@@ -62,7 +65,27 @@ def digest(chart: Chart) -> str:
     return hashlib.sha256(json.dumps(points, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _page(training: Mapping[str, Any], memory: Mapping[str, Any], held_out: Sequence[Mapping[str, Any]]) -> str:
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _plain_table(rows: Sequence[Mapping[str, str]]) -> str:
+    lines = ["| set | figures | median | P90 | bias |", "|---|---:|---:|---:|---:|"]
+    lines += [
+        f"| {one['name']} | {int(one['rows']):,} | {float(one['median_ape']):.1f} % | {float(one['p90_ape']):.1f} % "
+        f"| {float(one['bias']):+.1f} % |"
+        for one in sorted(rows, key=lambda one: (not one["name"].startswith("all"), one["name"]))
+    ]
+    return "\n".join(lines)
+
+
+def _page(
+    training: Mapping[str, Any],
+    memory: Mapping[str, Any],
+    serving: Mapping[str, Any],
+    held_out: Sequence[Mapping[str, Any]],
+) -> str:
     seen = next(one for one in held_out if one["name"] == "all")
     text = (Path(__file__).with_name("page.md")).read_text(encoding="utf-8")
     parts = {
@@ -73,6 +96,9 @@ def _page(training: Mapping[str, Any], memory: Mapping[str, Any], held_out: Sequ
         "memory": _set_table(memory["sets"], memory["overall"]),
         "worst": _worst_table(training),
         "unpredictable": _unpredictable(memory),
+        "serving-unpredictable": _unpredictable(serving),
+        "serving-held-out": _plain_table(_rows(SERVING_HELD_OUT)),
+        "serving": _set_table(serving["sets"], serving["overall"]),
         "constants": _constants(),
     }
     for name, part in parts.items():
@@ -119,9 +145,8 @@ def _constants() -> str:
 
     for one in fitted_constants():
         rows: Mapping[str, Any] = catalog.architectures if one.table == "architectures" else catalog.stacks
-        figure = rows[one.row].figures[
-            one.attribute.removesuffix("_s") if one.attribute == "launch_s" else one.attribute
-        ]
+        attribute = next(a.name for a in schema()[one.table].values() if a.field == one.attribute)
+        figure = rows[one.row].figures[attribute]
         lines.append(f"| {one.name} | {one.value(catalog):.4g} | {figure.evidence} | {figure.source} |")
     return "\n".join(lines)
 

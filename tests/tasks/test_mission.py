@@ -168,7 +168,7 @@ def test_the_resolved_brief_reads_back_to_the_same_answer(catalog: Catalog, dron
 
 
 def test_a_reader_of_training_briefs_refuses_a_mission(catalog: Catalog) -> None:
-    with pytest.raises(InputError, match="asks about a mission"):
+    with pytest.raises(InputError, match="asks for a mission"):
         read_brief(EXAMPLE, catalog)
 
 

@@ -169,14 +169,15 @@ def _times(law: IterationLaw, engine: Engine, load: Load, decoding: Floats) -> _
     prompt = np.asarray(load.prompt, dtype=float) * (1.0 - load.cached_share)
     output = np.asarray(load.output, dtype=float)
     keys = np.asarray(load.prompt) - prompt / 2.0  # that a prompt token meets
-    read = decoding * (np.asarray(load.prompt) + output / 2.0)
-    decode = law.seconds(decoding, read, 0.0, decoding)
+    running = np.maximum(decoding, 1.0)  # an iteration holds at least one sequence, however seldom there is one
+    read = running * (np.asarray(load.prompt) + output / 2.0)
+    decode = law.seconds(running, read, 0.0, running)
     arrivals = decoding / _steps(load)  # prompts for each iteration
     beside = decoding if engine.chunked_prefill else 0.0
     budget = np.maximum(engine.max_batched_tokens - beside, FEWEST_PROMPT_TOKENS)
     chunk = np.minimum(np.maximum(arrivals, 1.0) * prompt, budget)
     if engine.chunked_prefill:
-        busy = law.seconds(decoding + chunk, read, chunk * keys, decoding)
+        busy = law.seconds(running + chunk, read, chunk * keys, running)
     else:
         busy = decode + law.seconds(chunk, 0.0, chunk * keys, 1.0)
     share = arrivals * prompt / chunk  # of iterations that take prompts; above one where they run alone, one by one
