@@ -102,8 +102,8 @@ def test_tokens_in_are_tokens_out(seed: int, chunked: bool) -> None:
 def test_a_lone_request_takes_what_the_law_says() -> None:
     replica = make_replica()
     times = one_replica(make_requests([2.0], [1000], [50]), replica).requests
-    prefill = float(replica.law.seconds(1000, 0, 1000 * 1001 / 2, 1))
-    decode = sum(float(replica.law.seconds(1, 1000 + i, 0, 1)) for i in range(1, 50))
+    prefill = float(replica.law.seconds(0, 1000, 0, 1000 * 1001 / 2, 1))
+    decode = sum(float(replica.law.seconds(1, 0, 1000 + i, 0, 1)) for i in range(1, 50))
     assert times.ttft_s[0] == pytest.approx(prefill, rel=1e-12)
     assert times.tpot_s[0] == pytest.approx(decode / 49, rel=1e-9)
 

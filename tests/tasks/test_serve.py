@@ -8,7 +8,8 @@ import pytest
 
 from groundplan.catalog.catalog import load_catalog
 from groundplan.errors import InputError, UnknownName
-from groundplan.tasks.serve import ServeRequest, serve
+from groundplan.tasks.serve import serve
+from groundplan.tasks.serve_request import ServeRequest
 
 CATALOG = load_catalog([])
 LLAMA = ServeRequest("llama-3.1-8b", "h100-sxm", tp=1, concurrency=16, price=3.0)

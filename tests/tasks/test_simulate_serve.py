@@ -9,7 +9,8 @@ import pytest
 
 from groundplan.catalog.catalog import load_catalog
 from groundplan.errors import InputError, UnknownName
-from groundplan.tasks.serve import ServeRequest, serve
+from groundplan.tasks.serve import serve
+from groundplan.tasks.serve_request import ServeRequest
 from groundplan.tasks.simulate_serve import SimulateServeRequest, simulate_serve
 
 CATALOG = load_catalog([])

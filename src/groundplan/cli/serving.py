@@ -39,6 +39,13 @@ def serve(
     memory_utilization: Annotated[
         str | None, _flag("--memory-utilization", "SHARE", "Share of a device that the engine takes.")
     ] = None,
+    speculate: Annotated[str | None, _flag("--speculate", "N", "Tokens drafted ahead in each iteration.")] = None,
+    acceptance: Annotated[
+        str | None, _flag("--acceptance", "SHARE", "Probability that a drafted token is accepted.")
+    ] = None,
+    draft: Annotated[str | None, _flag("--draft", "MODEL", "What drafts: a model, head (EAGLE, MTP), ngram.")] = None,
+    adapters: Annotated[str | None, _flag("--adapters", "N", "LoRA adapters held at once.")] = None,
+    adapter_rank: Annotated[str | None, _flag("--adapter-rank", "R", "Rank of an adapter.")] = None,
     price: o.Price = None,
     purchase: o.Purchase = None,
     *,
@@ -46,8 +53,8 @@ def serve(
 ) -> Answer:
     """How fast a model answers, and what a token costs."""
     from groundplan.catalog.catalog import load_catalog
-    from groundplan.tasks.serve import ServeRequest
     from groundplan.tasks.serve import serve as task
+    from groundplan.tasks.serve_request import ServeRequest
 
     flags = {
         "model": model,
@@ -67,6 +74,11 @@ def serve(
         "max_sequences": max_sequences,
         "max_batched_tokens": max_batched_tokens,
         "memory_utilization": memory_utilization,
+        "speculate": speculate,
+        "acceptance": acceptance,
+        "draft": draft,
+        "adapters": adapters,
+        "adapter_rank": adapter_rank,
         "price": price,
         "purchase": purchase,
         "as_of": asked.as_of.isoformat() if asked.as_of else None,

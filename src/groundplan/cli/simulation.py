@@ -32,6 +32,9 @@ def serve(
     kv_precision: Annotated[Text, _flag("--kv-precision", "P", "Cache: bf16, fp8, int8.")] = None,
     max_sequences: Annotated[Text, _flag("--max-sequences", "N", "Most sequences of a replica at once.")] = None,
     max_batched_tokens: Annotated[Text, _flag("--max-batched-tokens", "N", "Most tokens of an iteration.")] = None,
+    speculate: Annotated[Text, _flag("--speculate", "N", "Tokens drafted ahead in each iteration.")] = None,
+    acceptance: Annotated[Text, _flag("--acceptance", "SHARE", "Probability that a drafted token is accepted.")] = None,
+    draft: Annotated[Text, _flag("--draft", "MODEL", "What drafts: a model, head (EAGLE, MTP), ngram.")] = None,
     requests: Annotated[
         Text, _flag("--requests", "FILE", "Trace: Azure CSV, Mooncake JSON lines or plain CSV.")
     ] = None,
@@ -78,6 +81,9 @@ def serve(
         "engine": engine,
         "precision": precision,
         "kv_precision": kv_precision,
+        "speculate": speculate,
+        "acceptance": acceptance,
+        "draft": draft,
         "max_sequences": max_sequences,
         "max_batched_tokens": max_batched_tokens,
         "requests": requests,

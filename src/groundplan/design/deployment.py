@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from groundplan.errors import InputError
+from groundplan.workload.counts import counted
 from groundplan.workload.model import TransformerModel
 
 
 @dataclass(frozen=True, slots=True)
+class Speculation:
+    """Speculative decoding: `drafted` tokens are proposed and checked at once, in one iteration of the model."""
+
+    drafted: int
+    acceptance: float  # probability that a drafted token is accepted when those before it were
+    draft: TransformerModel | None  # what proposes them; None = a look-up in the text (n-grams)
+    own_tables: bool  # whether the draft holds its own embedding and head, as a head beside the model does not
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """LoRA adapters held beside the weights; requests spread evenly over them."""
+
+    count: int
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
-    """One replica: parallel sizes and number formats.
+    """One replica: parallel sizes, number formats, and what is served beside the model itself.
 
     `tp` devices split every matrix; `dp` such groups hold the attention weights again and share out the sequences
     (attention data parallelism), while the experts are spread over all of a stage; `pp` stages follow one another.
@@ -22,6 +41,8 @@ class Deployment:
     ep: int  # devices over which whole experts are spread; the rest of a stage splits each expert's matrices
     weights: str  # format of the weights: bf16, fp8, int4, nvfp4, ...
     kv: str  # format of the cache
+    speculation: Speculation | None = None
+    adapters: Adapters | None = None
 
     @property
     def devices(self) -> int:
@@ -66,6 +87,14 @@ def check_deployment(model: TransformerModel, deployment: Deployment) -> None:
             f"{experts.count} experts",
             f"use {', '.join(str(one) for one in _divisors(deployment.stage, 512) if experts.count % one == 0)}",
         )
+
+
+def draft_head(model: TransformerModel) -> TransformerModel:
+    """Return one layer of a model, as the heads that draft for it have (EAGLE, multi-token prediction)."""
+    experts = replace(model.experts, layers=1) if model.experts else None
+    windowed = min(model.attention.windowed_layers, 1) if model.attention.windowed_layers == model.layers else 0
+    attention = replace(model.attention, windowed_layers=windowed)
+    return counted(replace(model, layers=1, experts=experts, attention=attention))
 
 
 def _divisors(number: int, most: int) -> list[int]:

@@ -17,6 +17,7 @@ class Matmul:
     inputs: float
     outputs: float
     split: str  # column | row | none
+    parts: float = 1.0  # matrices of the model that are multiplied as this one
 
 
 def attention_matmuls(model: TransformerModel) -> tuple[Matmul, ...]:
@@ -42,10 +43,10 @@ def attention_matmuls(model: TransformerModel) -> tuple[Matmul, ...]:
             Matmul("attention_output", context, hidden, "row"),
         )
     qkv = block.heads * block.head_dim + block.kv_heads * (block.head_dim + block.value_head_dim)
-    return (Matmul("qkv", hidden, qkv, "column"), Matmul("attention_output", context, hidden, "row"))
+    return (Matmul("qkv", hidden, qkv, "column", parts=3.0), Matmul("attention_output", context, hidden, "row"))
 
 
 def feed_forward_matmuls(hidden: int, width: int, gated: bool) -> tuple[Matmul, ...]:
     """Return the up- (and gate-) and down-projection of a feed-forward block of `width`."""
     up = 2 * width if gated else width
-    return (Matmul("up", hidden, up, "column"), Matmul("down", width, hidden, "row"))
+    return (Matmul("up", hidden, up, "column", parts=2.0 if gated else 1.0), Matmul("down", width, hidden, "row"))

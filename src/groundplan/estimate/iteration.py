@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from groundplan.catalog.rows import Accelerator, Architecture, Engine
 from groundplan.design.cluster import Cluster
-from groundplan.design.deployment import Deployment
+from groundplan.design.deployment import Deployment, Speculation
 from groundplan.estimate.blocks import Matmul, attention_matmuls, feed_forward_matmuls
 from groundplan.estimate.formats import (
     SIXTEEN_BIT,
@@ -28,10 +28,17 @@ from groundplan.estimate.rates import (
     sustained_share,
 )
 from groundplan.estimate.replica import IterationLaw
+from groundplan.estimate.serving_memory import adapter_elements, drafting
 from groundplan.physics.arrays import Floats
 from groundplan.physics.attention import attention_flops
 from groundplan.physics.collectives import all_reduce_s, ranks_inside, token_dispatch_s
-from groundplan.physics.decode import cached_attention_s, direct_all_reduce_s, visited_experts, weight_product_s
+from groundplan.physics.decode import (
+    cached_attention_s,
+    direct_all_reduce_s,
+    speculated_tokens,
+    visited_experts,
+    weight_product_s,
+)
 from groundplan.physics.kv_cache import kv_elements, latent_kv_elements
 from groundplan.workload.model import AttentionKind, TransformerModel
 
@@ -39,6 +46,9 @@ ELEMENTWISE_PASSES = 8.0
 """Reads and writes of the residual stream in a layer: fused norms, residuals, rotary, cache write; class derived."""
 DIRECT_LATENCY_S = 5.0e-6
 """Of an all-reduce by direct reads among neighbours, signals included; class assumed."""
+ADAPTER_KERNELS = 8.0
+"""Of a layer: one that shrinks and one that expands, for the fused query-key-value, the output, the fused gate and up,
+and the down projection (Chen et al. 2023, Punica, arXiv 2310.18547); class derived."""
 TABLE_POINTS = 64
 """Batches of tokens at which the law is evaluated; between them it is linear."""
 
@@ -114,10 +124,39 @@ def iteration_law(
     seconds = layers + hops + head + engine.iteration_s
     table = np.interp(np.arange(largest + 1), tokens, seconds)
     table[0] = 0.0
-    cached, pair, window = _attention_seconds(model, deployment, rates, context)
+    drafted = deployment.speculation.drafted if deployment.speculation else 0
+    cached, pair, window = _attention_seconds(model, deployment, rates, context, 1.0 + drafted)
     sparse = model.experts.layers if model.experts else 0
     kernels = engine.kernels_per_layer * model.layers + engine.kernels_per_moe_layer * sparse
-    return IterationLaw(table, cached, pair, engine.sequence_s + window, kernels * engine.eager_kernel_s)
+    law = IterationLaw(table, cached, pair, engine.sequence_s + window, kernels * engine.eager_kernel_s)
+    if deployment.speculation is None:
+        return law
+    return _speculative(law, deployment, deployment.speculation, rates, engine, context)
+
+
+def _speculative(
+    law: IterationLaw,
+    deployment: Deployment,
+    speculation: Speculation,
+    rates: ServingRates,
+    engine: Engine,
+    context: float,
+) -> IterationLaw:
+    """Return a law whose decoding sequences draft tokens, one after another, and check them in one iteration.
+
+    The host waits for none of the drafts: their iterations are launched beforehand.
+    """
+    drafted = speculation.drafted
+    several = replace(law, rows=1.0 + drafted, yielded=float(speculated_tokens(drafted, speculation.acceptance)))
+    if speculation.draft is None:
+        return several
+    unattended = replace(engine, iteration_s=0.0, sequence_s=0.0)
+    one = iteration_law(speculation.draft, drafting(deployment), rates, unattended, engine.max_sequences, context)
+    return replace(
+        several,
+        draft_s=drafted * (one.tokens_s + one.sequence_s * np.arange(len(one.tokens_s))),
+        decode_context_s=law.decode_context_s + drafted * one.decode_context_s,
+    )
 
 
 def _layer_seconds(
@@ -136,7 +175,22 @@ def _layer_seconds(
         + model.dense_layers * dense
         + sparse * experts
         + kernels * engine.kernel_s
+        + model.layers * _adapter_seconds(model, deployment, rates, engine, tokens)
     )
+
+
+def _adapter_seconds(
+    model: TransformerModel, deployment: Deployment, rates: ServingRates, engine: Engine, tokens: Floats
+) -> Floats:
+    """Seconds that a layer's adapters add: those that the tokens use are read, by two kernels for each matrix."""
+    adapters = deployment.adapters
+    if adapters is None:
+        return np.zeros_like(tokens)
+    elements = adapter_elements(model, adapters.rank, deployment.tp)
+    used = visited_experts(tokens / deployment.dp, adapters.count, 1.0)
+    moved = used * elements * SIXTEEN_BIT / rates.stream_bytes_per_s
+    computed = 2.0 * tokens / deployment.dp * elements / rates.of(weight_format("bf16"))[0]
+    return np.maximum(moved, computed) + ADAPTER_KERNELS * engine.kernel_s
 
 
 def _attention_block(model: TransformerModel, deployment: Deployment, rates: ServingRates, tokens: Floats) -> Floats:
@@ -237,11 +291,11 @@ def _hop_s(model: TransformerModel, deployment: Deployment, rates: ServingRates,
 
 
 def _attention_seconds(
-    model: TransformerModel, deployment: Deployment, rates: ServingRates, context: float
+    model: TransformerModel, deployment: Deployment, rates: ServingRates, context: float, queries: float
 ) -> tuple[float, float, float]:
     """Seconds of attention over all layers: for a cached token read, a prompt's pair, and a sequence's windows.
 
-    A window as long as the context is none.
+    A window as long as the context is none. A cached token is read once for all `queries` of its sequence.
     """
     block, parts = model.attention, deployment.dp * deployment.pp
     heads = block.heads / deployment.tp
@@ -255,7 +309,7 @@ def _attention_seconds(
     shares = rates.architecture.flash_forward_share
     cached = float(
         cached_attention_s(
-            1.0, elements * kv_format_bytes(deployment.kv), flops, rates.stream_bytes_per_s, rate * shares
+            1.0, elements * kv_format_bytes(deployment.kv), queries * flops, rates.stream_bytes_per_s, rate * shares
         )
     )
     windowed = block.windowed_layers if block.window < context else 0

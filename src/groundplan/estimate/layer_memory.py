@@ -94,7 +94,8 @@ def model_parameters(model: TransformerModel) -> ModelParameters:
 def adapter_parameters(model: TransformerModel, lora: Lora) -> tuple[Floats, Floats]:
     """Return the adapter parameters of a dense layer and of a layer with experts (experts included).
 
-    An adapter of rank r on an inputs x outputs matrix has r x (inputs + outputs) parameters.
+    An adapter of rank r on an inputs x outputs matrix has r x (inputs + outputs) parameters; query, key, value, gate
+    and up are adapted each on its own.
     """
     attention = _adapter(attention_matmuls(model), lora.rank)
     if lora.targets == "attention":
@@ -190,7 +191,7 @@ def _size(matmuls: tuple[Matmul, ...]) -> float:
 
 
 def _adapter(matmuls: tuple[Matmul, ...], rank: int) -> float:
-    return rank * sum(matmul.inputs + matmul.outputs for matmul in matmuls)
+    return rank * sum(matmul.parts * matmul.inputs + matmul.outputs for matmul in matmuls)
 
 
 def _table_width(model: TransformerModel) -> Floats:

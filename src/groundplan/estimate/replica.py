@@ -16,6 +16,7 @@ class IterationLaw:
 
     `tokens_s[m]` is what depends on the m tokens that go through the layers, prompt and decode together: matmuls,
     element-wise kernels, communication, launches, output head and the engine's own work. m = 0 takes nothing.
+    Where tokens are drafted, a decoding sequence sends `rows` tokens through the layers and keeps `yielded` of them.
     """
 
     tokens_s: NDArray[np.floating]  # [largest batch of tokens + 1]
@@ -23,14 +24,21 @@ class IterationLaw:
     prefill_pair_s: float  # of attention, for each (query, key) pair of a prompt
     sequence_s: float  # of the host, for each sequence in the iteration
     prefill_s: float  # least of an iteration that brings prompt tokens: no captured graph launches its kernels
+    rows: float = 1.0  # drafted tokens and the one before them
+    yielded: float = 1.0  # tokens that an iteration gives a decoding sequence
+    draft_s: NDArray[np.floating] | None = None  # of drafting for as many decoding sequences; None = nothing is drafted
 
-    def seconds(self, tokens: Floats, decode_context: Floats, prefill_pairs: Floats, sequences: Floats) -> Floats:
+    def seconds(
+        self, decoding: Floats, prompts: Floats, decode_context: Floats, prefill_pairs: Floats, sequences: Floats
+    ) -> Floats:
         """Return the seconds of iterations; all arguments broadcast. Tokens beyond the table are scaled from its end.
 
         Parameters
         ----------
-        tokens : float or array
-            Tokens through the layers: one for each decoding sequence, and those of prompts.
+        decoding : float or array
+            Sequences that decode.
+        prompts : float or array
+            Prompt tokens beside them.
         decode_context : float or array
             Cached tokens that the decoding sequences read, summed over them.
         prefill_pairs : float or array
@@ -38,17 +46,28 @@ class IterationLaw:
         sequences : float or array
             Sequences in the iteration.
         """
-        largest = len(self.tokens_s) - 1
-        inside = np.interp(np.minimum(tokens, largest), np.arange(largest + 1), self.tokens_s)
-        beyond = np.maximum(np.asarray(tokens) / largest, 1.0)
+        tokens = self.rows * np.asarray(decoding) + prompts
         device = (
-            inside * beyond
+            _read(self.tokens_s, tokens)
+            + self.drafting_s(decoding)
             + self.decode_context_s * decode_context
             + self.prefill_pair_s * prefill_pairs
             + self.sequence_s * sequences
         )
         result: Floats = np.where(np.asarray(prefill_pairs) > 0.0, np.maximum(device, self.prefill_s), device)
         return result
+
+    def drafting_s(self, decoding: Floats) -> Floats:
+        """Return the seconds in which tokens are drafted for sequences that decode."""
+        return 0.0 if self.draft_s is None else _read(self.draft_s, decoding)
+
+
+def _read(table: NDArray[np.floating], at: Floats) -> Floats:
+    """Return a table's entries, between two of them on a line, beyond its end in proportion."""
+    largest = len(table) - 1
+    inside = np.interp(np.minimum(at, largest), np.arange(largest + 1), table)
+    result: Floats = inside * np.maximum(np.asarray(at) / largest, 1.0)
+    return result
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,8 @@ def state_at(law: IterationLaw, engine: Engine, load: Load, decoding: Floats) ->
     D sequences decode; each iteration they finish D / output requests, whose prompts come in beside them. With chunked
     prefill an iteration holds up to ``B - D`` prompt tokens; else prompts run alone and decoding waits. A prompt's
     tokens come at once, so that a share f of the iterations is longer: ``tpot = t(D) + f (t(D + chunk) - t(D))``. A
-    request waits for the iteration under way, for the prompts before it, and for its own.
+    request waits for the iteration under way, for the prompts before it, and for its own. Where tokens are drafted an
+    iteration gives a sequence several, and the time of one is the iteration's over them.
     """
     times = _times(law, engine, load, decoding)
     return Steady(
@@ -97,17 +98,17 @@ def state_at(law: IterationLaw, engine: Engine, load: Load, decoding: Floats) ->
     )
 
 
-def most_decoding(engine: Engine, pool_tokens: float, load: Load) -> Floats:
+def most_decoding(law: IterationLaw, engine: Engine, pool_tokens: float, load: Load) -> Floats:
     """Return the most sequences that decode at once: what the cache and the engine hold.
 
-    Chunked prompts need room beside decoding: ``D (1 + prompt / (output - 1)) <= B``.
+    Chunked prompts need room beside decoding: ``D (rows + yielded prompt / (output - 1)) <= B``.
     """
     held = np.asarray(load.prompt) + np.asarray(load.output) * (1.0 if engine.reserves_output else 0.5)
     most = np.minimum(np.maximum(pool_tokens / held, 1.0), engine.max_sequences)
     if not engine.chunked_prefill:
         return most
     computed = np.asarray(load.prompt) * (1.0 - load.cached_share)
-    result: Floats = np.minimum(most, engine.max_batched_tokens / (1.0 + computed / _steps(load)))
+    result: Floats = np.minimum(most, engine.max_batched_tokens / (law.rows + law.yielded * computed / _steps(load)))
     return result
 
 
@@ -122,7 +123,7 @@ def steady_state(law: IterationLaw, engine: Engine, pool_tokens: float, load: Lo
     steps, wanted = _steps(load), np.asarray(load.concurrency, dtype=float)
     held = np.asarray(load.prompt) + np.asarray(load.output) * (1.0 if engine.reserves_output else 0.5)
     inside = np.minimum(np.minimum(wanted, np.maximum(pool_tokens / held, 1.0)), engine.max_sequences)
-    high = np.minimum(inside, most_decoding(engine, pool_tokens, load))
+    high = np.minimum(inside, most_decoding(law, engine, pool_tokens, load))
     low = np.zeros_like(high)
     for _ in range(ROUNDS):
         middle = 0.5 * (low + high)
@@ -140,7 +141,7 @@ def state_at_rate(law: IterationLaw, engine: Engine, pool_tokens: float, load: L
 
     Throughput grows with the sequences that decode: halving finds them.
     """
-    high = most_decoding(engine, pool_tokens, load) * np.ones_like(np.asarray(rate_per_s, dtype=float))
+    high = most_decoding(law, engine, pool_tokens, load) * np.ones_like(np.asarray(rate_per_s, dtype=float))
     low = np.zeros_like(high)
     for _ in range(ROUNDS):
         middle = 0.5 * (low + high)
@@ -150,7 +151,7 @@ def state_at_rate(law: IterationLaw, engine: Engine, pool_tokens: float, load: L
 
 
 def _steps(load: Load) -> Floats:
-    """Iterations in which a request decodes, beyond the one of its first token."""
+    """Tokens of a request beyond its first."""
     result: Floats = np.maximum(np.asarray(load.output, dtype=float) - 1.0, 1.0)
     return result
 
@@ -171,19 +172,19 @@ def _times(law: IterationLaw, engine: Engine, load: Load, decoding: Floats) -> _
     keys = np.asarray(load.prompt) - prompt / 2.0  # that a prompt token meets
     running = np.maximum(decoding, 1.0)  # an iteration holds at least one sequence, however seldom there is one
     read = running * (np.asarray(load.prompt) + output / 2.0)
-    decode = law.seconds(running, read, 0.0, running)
-    arrivals = decoding / _steps(load)  # prompts for each iteration
-    beside = decoding if engine.chunked_prefill else 0.0
+    decode = law.seconds(running, 0.0, read, 0.0, running)
+    arrivals = decoding * law.yielded / _steps(load)  # prompts for each iteration
+    beside = law.rows * decoding if engine.chunked_prefill else 0.0
     budget = np.maximum(engine.max_batched_tokens - beside, FEWEST_PROMPT_TOKENS)
     chunk = np.minimum(np.maximum(arrivals, 1.0) * prompt, budget)
     if engine.chunked_prefill:
-        busy = law.seconds(running + chunk, read, chunk * keys, running)
+        busy = law.seconds(running, chunk, read, chunk * keys, running)
     else:
-        busy = decode + law.seconds(chunk, 0.0, chunk * keys, 1.0)
+        busy = decode + law.seconds(0.0, chunk, 0.0, chunk * keys, 1.0)
     share = arrivals * prompt / chunk  # of iterations that take prompts; above one where they run alone, one by one
     extra = busy - decode
-    tpot = decode + share * extra
+    iteration = decode + share * extra
     crowd = np.minimum(share, CROWDED)
-    wait = 0.5 * tpot + 0.5 * crowd / (1.0 - crowd) * extra
+    wait = 0.5 * iteration + 0.5 * crowd / (1.0 - crowd) * extra
     own = np.maximum(prompt / budget, 1.0) * (busy if engine.chunked_prefill else extra)
-    return _Times(wait + own, tpot, decode, extra * prompt / chunk)
+    return _Times(wait + own, iteration / law.yielded, decode / law.yielded, extra * prompt / chunk)

@@ -156,12 +156,15 @@ Terms = Mapping[str, float]
 
 def iteration_terms(setting: ServingSetting, load: Load, steady: Steady) -> Terms:
     """Return what a mean iteration is made of [s]: the time of tokens, of the cache, of the host, of prompts."""
-    law, decoding = setting.law, float(steady.decoding)
+    law, decoding = setting.law, max(float(steady.decoding), 1.0)
     read = decoding * (float(load.prompt) + float(load.output) / 2.0)
-    tokens = float(law.seconds(decoding, 0.0, 0.0, 0.0)) - setting.engine.iteration_s
-    return {
-        "layers": tokens,
+    host = setting.engine.iteration_s + law.sequence_s * decoding
+    drafts = float(law.drafting_s(decoding))
+    terms = {
+        "layers": float(law.seconds(decoding, 0.0, 0.0, 0.0, decoding)) - host - drafts,
+        "drafts": drafts,
         "cache": law.decode_context_s * read,
-        "host": setting.engine.iteration_s + law.sequence_s * decoding,
-        "prompts": float(steady.tpot_s - steady.decode_s),
+        "host": host,
     }
+    told = {name: seconds / law.yielded for name, seconds in terms.items() if seconds or name != "drafts"}
+    return {**told, "prompts": float(steady.tpot_s - steady.decode_s)}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from groundplan.design.deployment import Deployment
+from groundplan.estimate.blocks import attention_matmuls, feed_forward_matmuls
 from groundplan.estimate.formats import SIXTEEN_BIT, attention_format, kv_format_bytes, weight_format
 from groundplan.estimate.layer_memory import LayerParameters, model_parameters
 from groundplan.physics.arrays import Floats
@@ -29,14 +32,44 @@ def serving_memory_terms(
     Returns
     -------
     dict[str, float]
-        `weights`, `workspace`, `logits`. [bytes]
+        `weights`, `workspace`, `logits`; `draft` and `adapters` where they are served. [bytes]
     """
     tokens, rows = batched_tokens / deployment.dp, sequences / deployment.dp
+    beside: dict[str, float] = {}
+    if deployment.speculation is not None and deployment.speculation.draft is not None:
+        draft = deployment.speculation.draft
+        beside["draft"] = _weight_bytes(draft, drafting(deployment))
+        if not deployment.speculation.own_tables:
+            beside["draft"] -= _table_bytes(draft, drafting(deployment))
+    if deployment.adapters is not None:
+        held = adapter_elements(model, deployment.adapters.rank, deployment.tp) * model.layers / deployment.pp
+        beside["adapters"] = deployment.adapters.count * held * SIXTEEN_BIT
     return {
         "weights": _weight_bytes(model, deployment),
         "workspace": tokens * SIXTEEN_BIT * (_widest_elements(model) / deployment.tp + 2.0 * model.hidden),
         "logits": rows * model.vocabulary * FP32_BYTES / deployment.tp,
+        **beside,
     }
+
+
+def drafting(deployment: Deployment) -> Deployment:
+    """Return how the draft of a deployment is laid out: on every stage's devices, as the model, but in one stage."""
+    return replace(deployment, pp=1, speculation=None, adapters=None)
+
+
+def adapter_elements(model: TransformerModel, rank: float, tp: int) -> float:
+    """Elements of one adapter of a layer on one device: of every matrix but the experts'.
+
+    ``rank x (inputs + outputs / tp)`` of a matrix split by columns, ``rank x (inputs / tp + outputs)`` of one split by
+    rows: the half beside the split is held whole.
+    """
+    matmuls = [*attention_matmuls(model)]
+    if model.dense_layers:
+        block = model.feed_forward
+        matmuls += feed_forward_matmuls(model.hidden, block.width, block.gated)
+    held = {"column": (1.0, 1.0 / tp), "row": (1.0 / tp, 1.0), "none": (1.0, 1.0)}
+    elements = (held[one.split][0] * one.parts * one.inputs + held[one.split][1] * one.outputs for one in matmuls)
+    return float(rank * sum(elements))
 
 
 def _weight_bytes(model: TransformerModel, deployment: Deployment) -> float:
@@ -44,16 +77,22 @@ def _weight_bytes(model: TransformerModel, deployment: Deployment) -> float:
     weights = weight_format(deployment.weights)
     projections = attention_format(weights, model.experts is not None)
     parameters = model_parameters(model)
-    tables = float(parameters.embedding + parameters.head)
-    if deployment.pp > 1:  # one end each; a tied table is held by both
-        tables = float(max(parameters.embedding, parameters.table))
     share = float(np.ceil(model.layers / deployment.pp)) / model.layers
     sparse = model.experts.layers if model.experts else 0
     dense, expert = parameters.dense_layer, parameters.expert_layer
     layers = model.dense_layers * _layer_bytes(dense, deployment, projections.weight_bytes)
     layers += sparse * _layer_bytes(expert, deployment, projections.weight_bytes)
     experts = sparse * float(expert.experts) * weights.weight_bytes / deployment.stage
-    return (layers + experts) * share + tables * max(weights.weight_bytes, SIXTEEN_BIT) / deployment.tp
+    return (layers + experts) * share + _table_bytes(model, deployment)
+
+
+def _table_bytes(model: TransformerModel, deployment: Deployment) -> float:
+    """Embedding and output head; of several stages one end each, where a tied table is held by both."""
+    parameters = model_parameters(model)
+    tables = float(parameters.embedding + parameters.head)
+    if deployment.pp > 1:
+        tables = float(max(parameters.embedding, parameters.table))
+    return tables * max(weight_format(deployment.weights).weight_bytes, SIXTEEN_BIT) / deployment.tp
 
 
 def _layer_bytes(layer: LayerParameters, deployment: Deployment, width: float) -> float:
@@ -64,11 +103,13 @@ def _layer_bytes(layer: LayerParameters, deployment: Deployment, width: float) -
 def cache_token_bytes(model: TransformerModel, deployment: Deployment, context: float) -> float:
     """Return what one token of a sequence of `context` tokens takes on one device of a stage, on average. [bytes]
 
-    Windowed layers keep no more than their window of the sequence.
+    Windowed layers keep no more than their window of the sequence. A draft keeps its own.
     """
     block = model.attention
     kept = float(cached_tokens(context, model.layers, block.windowed_layers, block.window)) / context
-    return _token_elements(model, deployment.tp) * kept * kv_format_bytes(deployment.kv) / deployment.pp
+    draft = deployment.speculation.draft if deployment.speculation else None
+    beside = cache_token_bytes(draft, drafting(deployment), context) if draft is not None else 0.0
+    return beside + _token_elements(model, deployment.tp) * kept * kv_format_bytes(deployment.kv) / deployment.pp
 
 
 def kv_bytes(model: TransformerModel, sequence: int, kv_precision: str, tp: int = 1) -> Floats:

@@ -171,7 +171,7 @@ def _loaded(setting: ServingSetting, offer: Offer, brief: ServingBrief) -> tuple
     """Return how far a replica is from the limits at its best, in what, and the replica at the most it can take."""
     traffic = brief.traffic
     load = Load(float(traffic.prompt), float(traffic.output), np.inf, traffic.cached_fraction)
-    most = float(most_decoding(setting.engine, setting.pool.tokens, load))
+    most = float(most_decoding(setting.law, setting.engine, setting.pool.tokens, load))
     grid = most**STEPS if most > 1.0 else np.full_like(STEPS, most)
     steady = state_at(setting.law, setting.engine, load, grid)
     ttft, tpot, rate = (np.asarray(column) for column in (steady.ttft_s, steady.tpot_s, steady.requests_per_s))

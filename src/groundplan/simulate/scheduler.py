@@ -152,7 +152,7 @@ class Scheduler:
             pairs += count * sequence.cached + 0.5 * count * (count + 1)
         decoding = self.decoding if self._decodes else 0
         context = self._context + decoding if self._decodes else 0
-        return self._times.one(tokens + decoding, context, pairs, decoding + len(self._chunks))
+        return self._times.one(decoding, tokens, context, pairs, decoding + len(self._chunks))
 
     def _make_room(self) -> None:
         """Take the blocks that decoding sequences fill next, from the youngest sequences when there are too few."""

@@ -23,7 +23,7 @@ from groundplan.simulate.pool import Autoscaling, Pool
 from groundplan.simulate.requests import make_requests
 from groundplan.simulate.results import Latency, ServiceResult, latency
 from groundplan.tasks.cost import CostRequest, cost
-from groundplan.tasks.serve import ServeRequest, resolve
+from groundplan.tasks.serve_request import ServeRequest, resolve
 from groundplan.workload.model import SampleModel
 from groundplan.workload.pipeline import PipelineBrief, Stage
 

@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from groundplan import __version__
 from groundplan.catalog.catalog import Catalog
-from groundplan.catalog.rows import Engine
-from groundplan.design.deployment import Deployment, check_deployment
-from groundplan.errors import InputError, UnknownName
-from groundplan.estimate.formats import kv_format_bytes, weight_format
-from groundplan.estimate.service import Load, Steady
+from groundplan.design.deployment import Deployment
+from groundplan.estimate.service import Steady
 from groundplan.estimate.serving import (
     ServingSetting,
     iteration_terms,
     power_w,
-    serving_setting,
-    smallest_tp,
     steady_of,
 )
 from groundplan.estimate.serving_intervals import serving_interval
 from groundplan.evidence import Assumption, Prediction, Result, Term, total_of
-from groundplan.tasks.cost import CostRequest, cost
-from groundplan.workload.model import TransformerModel
-from groundplan.workload.models import load_model, model_from_mapping
+from groundplan.physics.decode import speculated_tokens
+from groundplan.tasks.serve_request import ACCEPTANCE, ServeRequest, hourly_usd, resolve
 
 SECONDS_PER_HOUR = 3600.0
 MILLION = 1e6
@@ -36,39 +29,11 @@ CACHE_SPREAD = (0.93, 1.05)
 """Factors on the cache that fits; class assumed."""
 FORMULAS = {
     "layers": "weights and activations of all layers for the sequences that decode, and the communication between them",
+    "drafts": "drafted tokens one after another, by the draft's own law, over the tokens that an iteration gives",
     "cache": "cached tokens x bytes of a token / memory rate",
     "host": "scheduling, sampling and launching that the device waits for",
     "prompts": "share of iterations with prompts x what prompts add to one",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class ServeRequest:
-    """What is asked. Lengths in tokens; None = the engine's default, or derived.
-
-    The load is a `concurrency`, or a rate of requests (`rate_per_s`); with neither, as many at once as the cache holds.
-    """
-
-    model: str | Mapping[str, Any]
-    accelerator: str = "h100-sxm"
-    tp: int | None = None  # None: the fewest devices that hold the model
-    pp: int = 1
-    dp: int = 1
-    ep: int = 1
-    engine: str = "vllm"
-    precision: str = "bf16"
-    kv_precision: str = "bf16"
-    prompt: int = 1024
-    output: int = 256
-    concurrency: int | None = None
-    rate_per_s: float | None = None
-    cached_fraction: float = 0.0
-    max_sequences: int | None = None
-    max_batched_tokens: int | None = None
-    memory_utilization: float | None = None
-    price: float | None = None
-    purchase: str = "on_demand"
-    as_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,85 +154,6 @@ def serve(request: ServeRequest, catalog: Catalog) -> ServeResult:
     )
 
 
-def resolve(request: ServeRequest, catalog: Catalog) -> tuple[ServingSetting, Load]:
-    """Return the replica and the load a request describes.
-
-    Raises
-    ------
-    InputError, UnknownName
-        A name is unknown or a value impossible.
-    """
-    _check(request)
-    if isinstance(request.model, str):
-        model = load_model(request.model, catalog)
-    else:
-        model = model_from_mapping(request.model, Path.cwd(), catalog)
-    if not isinstance(model, TransformerModel) or model.domain != "text":
-        raise InputError(f"{model.id} generates no tokens", "serve a language model")
-    accelerator, engine = catalog.accelerator(request.accelerator), _engine(request, catalog)
-    weights = weight_format(request.precision)
-    kv_format_bytes(request.kv_precision)
-    context = float(request.prompt + request.output)
-    split = Deployment(request.tp or 1, request.pp, request.dp, request.ep, weights.id, request.kv_precision)
-    if request.tp is None:
-        split = replace(split, tp=smallest_tp(model, split, engine, accelerator, context))
-    check_deployment(model, split)
-    setting = serving_setting(model, split, engine, accelerator, context, catalog)
-    most = math.inf if request.concurrency is None else float(request.concurrency)
-    return setting, Load(float(request.prompt), float(request.output), most, request.cached_fraction)
-
-
-def _engine(request: ServeRequest, catalog: Catalog) -> Engine:
-    """Return the engine with the limits that the request sets."""
-    limits: dict[str, Any] = {
-        "max_sequences": request.max_sequences,
-        "max_batched_tokens": request.max_batched_tokens,
-        "memory_utilization": request.memory_utilization,
-    }
-    return replace(
-        catalog.engine(request.engine), **{name: value for name, value in limits.items() if value is not None}
-    )
-
-
-def _check(request: ServeRequest) -> None:
-    for name in ("tp", "pp", "dp", "ep", "prompt", "output", "concurrency", "max_sequences", "max_batched_tokens"):
-        value = getattr(request, name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise InputError(f"{name} must be a whole number of at least 1, not {value!r}", f"set {name} to 1 or more")
-    if request.rate_per_s is not None and not 0.0 < request.rate_per_s < math.inf:
-        raise InputError(f"rate is {request.rate_per_s} requests/s", "give a number above zero")
-    if request.rate_per_s is not None and request.concurrency is not None:
-        raise InputError("a rate and a concurrency are two loads", "give one of them")
-    if not 0.0 <= request.cached_fraction < 1.0:
-        raise InputError(
-            f"cached fraction is {request.cached_fraction}", "give a share of the prompt below 1, e.g. 0.3"
-        )
-    if request.memory_utilization is not None and not 0.0 < request.memory_utilization <= 1.0:
-        raise InputError(f"memory utilization is {request.memory_utilization}", "give a share up to 1, e.g. 0.9")
-    if request.price is not None and not 0.0 <= request.price < math.inf:
-        raise InputError(f"price is {request.price}", "give dollars per accelerator-hour, e.g. 3")
-
-
-def hourly_usd(request: ServeRequest, setting: ServingSetting, catalog: Catalog) -> float | None:
-    """Return dollars for an hour of the replica's devices; None where no price is known."""
-    devices = setting.deployment.devices
-    if request.price is not None:
-        return request.price * devices
-    asked = CostRequest(
-        accelerators=devices,
-        hours=1.0,
-        accelerator=setting.accelerator.id,
-        purchase=request.purchase,
-        as_of=request.as_of,
-    )
-    try:
-        return cost(asked, catalog).price.usd_per_accelerator_hour * devices
-    except UnknownName:
-        raise
-    except InputError:
-        return None
-
-
 def _per_million(hourly: float | None, tokens_per_s: float, spread: tuple[float, float]) -> Prediction | None:
     if hourly is None or tokens_per_s <= 0.0:
         return None
@@ -281,7 +167,19 @@ def _inverse(value: float, spread: tuple[float, float]) -> Prediction:
 
 
 def _deployed(deployment: Deployment) -> dict[str, Any]:
-    return {name: getattr(deployment, name) for name in ("tp", "pp", "dp", "ep", "weights", "kv")}
+    told = {name: getattr(deployment, name) for name in ("tp", "pp", "dp", "ep", "weights", "kv")}
+    speculation, adapters = deployment.speculation, deployment.adapters
+    return {
+        **told,
+        "speculation": None
+        if speculation is None
+        else {
+            "drafted": speculation.drafted,
+            "acceptance": speculation.acceptance,
+            "tokens_per_iteration": float(speculated_tokens(speculation.drafted, speculation.acceptance)),
+        },
+        "adapters": None if adapters is None else {"count": adapters.count, "rank": adapters.rank},
+    }
 
 
 def _headline(request: ServeRequest, setting: ServingSetting, steady: Steady, hourly: float | None) -> str:
@@ -314,6 +212,10 @@ def _assumptions(request: ServeRequest, setting: ServingSetting) -> tuple[Assump
         for name, value, unit in settings
         if getattr(request, name) is None
     ]
+    speculation = setting.deployment.speculation
+    if speculation is not None and request.acceptance == ACCEPTANCE:
+        said = "heads trained with the model, 0.6 to 0.8 (EAGLE-2, arXiv 2406.16858); measure yours"
+        rows.append(Assumption("acceptance", ACCEPTANCE, "", "assumed", said))
     rows.append(Assumption("kv_precision", setting.deployment.kv, "", "assumed", "as asked, or 16 bits"))
     return tuple(rows)
 

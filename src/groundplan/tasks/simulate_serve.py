@@ -24,7 +24,7 @@ from groundplan.simulate.requests import Requests, make_requests
 from groundplan.simulate.results import ServiceResult, ServiceSummary
 from groundplan.simulate.routing import Routing
 from groundplan.simulate.traces import read_requests
-from groundplan.tasks.serve import ServeRequest, hourly_usd, resolve
+from groundplan.tasks.serve_request import ACCEPTANCE, HEAD, ServeRequest, hourly_usd, resolve
 
 ARRIVALS = ("poisson", "bursts", "diurnal")
 POINTS = 60
@@ -56,6 +56,9 @@ class SimulateServeRequest:
     price: float | None = None
     purchase: str = "on_demand"
     as_of: str | None = None
+    speculate: int = 0
+    acceptance: float = ACCEPTANCE
+    draft: str = HEAD
     requests: str | None = None
     arrivals: str = "poisson"
     rate_per_s: float | None = None

@@ -80,8 +80,8 @@ def _predict(cases: Sequence[ServingCase], catalog: Catalog, changed: Changed | 
 
 def _static(law: IterationLaw, engine: Engine, prompt: Array, output: Array, batch: Array) -> Array:
     """One batch whose prompts run together, and whose answers end together."""
-    prefill = law.seconds(batch * prompt, 0.0, batch * prompt * prompt / 2.0, batch)
-    tpot = law.seconds(batch, batch * (prompt + output / 2.0), 0.0, batch)
+    prefill = law.seconds(0.0, batch * prompt, 0.0, batch * prompt * prompt / 2.0, batch)
+    tpot = law.seconds(batch, 0.0, batch * (prompt + output / 2.0), 0.0, batch)
     total = prefill + (output - 1.0) * tpot
     return np.stack([1e3 * prefill, 1e3 * tpot, batch * output / total], axis=1)
 

@@ -51,7 +51,20 @@ def _speed(result: Mapping[str, Any]) -> tuple[Fact, ...]:
     at = f"{format_number(load['decoding'], 3)} sequences decode at once"
     if load["queued"]:
         at += f", {format_number(load['queued'], 3)} wait"
+    speculation = result["deployment"]["speculation"]
+    drafted = (
+        ()
+        if speculation is None
+        else (
+            Fact(
+                "Speculation",
+                f"{_three(speculation['tokens_per_iteration'])} tokens an iteration",
+                f"{speculation['drafted']} drafted, {format_percent(speculation['acceptance'])} accepted",
+            ),
+        )
+    )
     return (
+        *drafted,
         Fact("Load", f"{load['prompt']} prompt + {load['output']} output tokens", at),
         Fact("First token", interval(result["ttft_s"], format_seconds), "mean, waiting included"),
         Fact("Token", interval(result["tpot_s"], format_seconds), "mean after the first"),

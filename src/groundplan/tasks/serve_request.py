@@ -1,0 +1,175 @@
+"""What is asked of one deployment that serves, and the replica it describes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from groundplan.catalog.catalog import Catalog
+from groundplan.catalog.rows import Engine
+from groundplan.design.deployment import Adapters, Deployment, Speculation, check_deployment, draft_head
+from groundplan.errors import InputError, UnknownName
+from groundplan.estimate.formats import kv_format_bytes, weight_format
+from groundplan.estimate.service import Load
+from groundplan.estimate.serving import ServingSetting, serving_setting, smallest_tp
+from groundplan.tasks.cost import CostRequest, cost
+from groundplan.workload.model import TransformerModel
+from groundplan.workload.models import load_model, model_from_mapping
+
+HEAD, NGRAM = "head", "ngram"
+ACCEPTANCE = 0.7
+"""Probability that a drafted token is accepted; between 0.6 and 0.8 for heads trained with the model (Li et al. 2024,
+EAGLE-2, arXiv 2406.16858); class assumed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServeRequest:
+    """What is asked. Lengths in tokens; None = the engine's default, or derived.
+
+    The load is a `concurrency`, or a rate of requests (`rate_per_s`); with neither, as many at once as the cache holds.
+    """
+
+    model: str | Mapping[str, Any]
+    accelerator: str = "h100-sxm"
+    tp: int | None = None  # None: the fewest devices that hold the model
+    pp: int = 1
+    dp: int = 1
+    ep: int = 1
+    engine: str = "vllm"
+    precision: str = "bf16"
+    kv_precision: str = "bf16"
+    prompt: int = 1024
+    output: int = 256
+    concurrency: int | None = None
+    rate_per_s: float | None = None
+    cached_fraction: float = 0.0
+    max_sequences: int | None = None
+    max_batched_tokens: int | None = None
+    memory_utilization: float | None = None
+    price: float | None = None
+    purchase: str = "on_demand"
+    as_of: str | None = None
+    speculate: int = 0  # tokens drafted for each iteration
+    acceptance: float = ACCEPTANCE
+    draft: str = HEAD  # a model, `head` (EAGLE, multi-token prediction) or `ngram`
+    adapters: int = 0  # LoRA adapters held at once
+    adapter_rank: int = 16
+
+
+def resolve(request: ServeRequest, catalog: Catalog) -> tuple[ServingSetting, Load]:
+    """Return the replica and the load a request describes.
+
+    Raises
+    ------
+    InputError, UnknownName
+        A name is unknown or a value impossible.
+    """
+    _check(request)
+    model = _model(request.model, catalog)
+    accelerator, engine = catalog.accelerator(request.accelerator), _engine(request, catalog)
+    weights = weight_format(request.precision)
+    kv_format_bytes(request.kv_precision)
+    context = float(request.prompt + request.output)
+    speculation = _speculation(request, model, catalog)
+    adapters = Adapters(request.adapters, request.adapter_rank) if request.adapters else None
+    split = Deployment(
+        request.tp or 1,
+        request.pp,
+        request.dp,
+        request.ep,
+        weights.id,
+        request.kv_precision,
+        speculation,
+        adapters,
+    )
+    if request.tp is None:
+        split = replace(split, tp=smallest_tp(model, split, engine, accelerator, context))
+    check_deployment(model, split)
+    if speculation is not None and speculation.draft is not None:
+        check_deployment(speculation.draft, replace(split, pp=1, ep=1))
+    setting = serving_setting(model, split, engine, accelerator, context, catalog)
+    most = math.inf if request.concurrency is None else float(request.concurrency)
+    return setting, Load(float(request.prompt), float(request.output), most, request.cached_fraction)
+
+
+def _model(asked: str | Mapping[str, Any], catalog: Catalog) -> TransformerModel:
+    model = load_model(asked, catalog) if isinstance(asked, str) else model_from_mapping(asked, Path.cwd(), catalog)
+    if not isinstance(model, TransformerModel) or model.domain != "text":
+        raise InputError(f"{model.id} generates no tokens", "serve a language model")
+    return model
+
+
+def _speculation(request: ServeRequest, model: TransformerModel, catalog: Catalog) -> Speculation | None:
+    if not request.speculate:
+        return None
+    if request.draft in (HEAD, NGRAM):
+        drafts = draft_head(model) if request.draft == HEAD else None
+        return Speculation(request.speculate, request.acceptance, drafts, own_tables=False)
+    drafts = _model(request.draft, catalog)
+    if drafts.vocabulary > 1.05 * model.vocabulary or model.vocabulary > 1.05 * drafts.vocabulary:
+        raise InputError(
+            f"{drafts.id} has {drafts.vocabulary:,} tokens in its vocabulary, {model.id} {model.vocabulary:,}: "
+            f"one cannot draft for the other",
+            f"draft with a smaller model of the same family, with {HEAD} or {NGRAM}",
+        )
+    return Speculation(request.speculate, request.acceptance, drafts, own_tables=True)
+
+
+def _engine(request: ServeRequest, catalog: Catalog) -> Engine:
+    """Return the engine with the limits that the request sets."""
+    limits: dict[str, Any] = {
+        "max_sequences": request.max_sequences,
+        "max_batched_tokens": request.max_batched_tokens,
+        "memory_utilization": request.memory_utilization,
+    }
+    return replace(
+        catalog.engine(request.engine), **{name: value for name, value in limits.items() if value is not None}
+    )
+
+
+def _check(request: ServeRequest) -> None:
+    for name in ("tp", "pp", "dp", "ep", "prompt", "output", "concurrency", "max_sequences", "max_batched_tokens"):
+        value = getattr(request, name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise InputError(f"{name} must be a whole number of at least 1, not {value!r}", f"set {name} to 1 or more")
+    for name in ("speculate", "adapters", "adapter_rank"):
+        value = getattr(request, name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise InputError(f"{name} must be a whole number, not {value!r}", f"set {name} to 0 or more")
+    if not 0.0 <= request.acceptance <= 1.0:
+        raise InputError(f"acceptance is {request.acceptance}", "give a probability, e.g. 0.7")
+    if request.rate_per_s is not None and not 0.0 < request.rate_per_s < math.inf:
+        raise InputError(f"rate is {request.rate_per_s} requests/s", "give a number above zero")
+    if request.rate_per_s is not None and request.concurrency is not None:
+        raise InputError("a rate and a concurrency are two loads", "give one of them")
+    if not 0.0 <= request.cached_fraction < 1.0:
+        raise InputError(
+            f"cached fraction is {request.cached_fraction}", "give a share of the prompt below 1, e.g. 0.3"
+        )
+    if request.memory_utilization is not None and not 0.0 < request.memory_utilization <= 1.0:
+        raise InputError(f"memory utilization is {request.memory_utilization}", "give a share up to 1, e.g. 0.9")
+    if request.price is not None and not 0.0 <= request.price < math.inf:
+        raise InputError(f"price is {request.price}", "give dollars per accelerator-hour, e.g. 3")
+
+
+def hourly_usd(request: ServeRequest, setting: ServingSetting, catalog: Catalog) -> float | None:
+    """Return dollars for an hour of the replica's devices; None where no price is known."""
+    devices = setting.deployment.devices
+    if request.price is not None:
+        return request.price * devices
+    asked = CostRequest(
+        accelerators=devices,
+        hours=1.0,
+        accelerator=setting.accelerator.id,
+        purchase=request.purchase,
+        as_of=request.as_of,
+    )
+    try:
+        return cost(asked, catalog).price.usd_per_accelerator_hour * devices
+    except UnknownName:
+        raise
+    except InputError:
+        return None
