@@ -63,10 +63,13 @@ def _date(text: str | None) -> date | None:
 def answers(body: Callable[..., Answer]) -> Callable[..., None]:
     """Make a command of a function that takes its own flags and `asked`, and returns an answer.
 
-    The command has the flags of `body` and those every command has; it delivers what `body` returns.
+    The command has the flags of `body` and those every command has; it delivers what `body` returns. A flag of
+    `body` takes the place of a shared one of the same name.
     """
     own = [p for p in inspect.signature(body, eval_str=True).parameters.values() if p.name != "asked"]
-    shared = list(inspect.signature(_shared_options, eval_str=True).parameters.values())
+    taken = {parameter.name for parameter in own}
+    every = inspect.signature(_shared_options, eval_str=True).parameters.values()
+    shared = [parameter for parameter in every if parameter.name not in taken]
     names = {parameter.name for parameter in shared}
 
     def command(**given: Any) -> None:

@@ -123,6 +123,9 @@ FINOPS_COMMANDS: dict[str, Callable[..., Answer]] = {
     "import": finops.import_,
     "total": finops.total,
     "quarantine": finops.quarantine,
+    "allocate": finops.allocate,
+    "anomalies": finops.anomalies,
+    "simulate-world": finops.simulate_world,
 }
 for body in COMMANDS:
     app.command(name=body.__name__)(answers(body))

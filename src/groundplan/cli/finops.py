@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from groundplan.cli.asked import Answer, Asked
+from groundplan.errors import InputError
 
 LakeAt = Annotated[str, typer.Option("--lake", metavar="LAKE", help="Folder or URL of the lake.")]
 Money = Annotated[str, typer.Option("--column", metavar="COLUMN", help="BilledCost, EffectiveCost, ListCost, ...")]
@@ -44,3 +46,75 @@ def quarantine(lake: LakeAt, *, asked: Asked) -> Answer:
     from groundplan.tasks.finops.lake import quarantine as task
 
     return task(lake).to_dict()
+
+
+def simulate_world(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="New folder for the world.")],
+    seed: Annotated[int, typer.Option("--seed", help="Decides everything that is drawn.")] = 7,
+    days: Annotated[int, typer.Option("--days", help="Days from 1 July 2026.")] = 90,
+    gpus: Annotated[int, typer.Option("--gpus", help="Accelerators of the fleet.")] = 512,
+    teams: Annotated[int, typer.Option("--teams", help="Teams that share it.")] = 12,
+    *,
+    asked: Asked,
+) -> Answer:
+    """Write a generated world to test on: bill, jobs, telemetry, prices, and the truth about them.
+
+    The same seed gives the same bytes.
+    """
+    from groundplan.finops.world.fleet import WorldSize
+    from groundplan.tasks.finops.world import simulate_world as task
+
+    return task(WorldSize(seed, days, gpus, teams), out).to_dict()
+
+
+def allocate(
+    lake: LakeAt,
+    by: Annotated[
+        str, typer.Option("--by", metavar="WHAT", help="team, project, user, experiment, model or job.")
+    ] = "team",
+    column: Money = "EffectiveCost",
+    start: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First day, e.g. 2026-07-01.")] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Day after the last.")] = None,
+    rules: Annotated[
+        Path | None,
+        typer.Option("--rules", metavar="YAML", help="Whose tags and accounts are, how to divide the rest."),
+    ] = None,
+    currency: Currency = None,
+    *,
+    asked: Asked,
+) -> Answer:
+    """Divide the bill: who pays, what was idle, what nobody owns. The rows sum to the bill.
+
+    Accelerators are divided by the seconds that jobs held them, everything else by its tags.
+    """
+    from groundplan.tasks.finops.allocate import AllocateRequest
+    from groundplan.tasks.finops.allocate import allocate as task
+
+    request = AllocateRequest(lake, by, column, _day("--from", start), _day("--to", end), rules, currency)
+    return task(request).to_dict()
+
+
+def _day(flag: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"{flag} {text!r} is no date", "write year-month-day, e.g. 2026-07-01") from None
+
+
+def anomalies(
+    lake: LakeAt,
+    column: Money = "EffectiveCost",
+    rules: Annotated[Path | None, typer.Option("--rules", metavar="YAML", help="Whose tags and accounts are.")] = None,
+    currency: Currency = None,
+    *,
+    asked: Asked,
+) -> Answer:
+    """Find the days that cost what nobody expected, and whether price, quantity or mix made them so.
+
+    The usual is robust and seasonal by weekday; purchases, credits, taxes and corrections are no anomalies.
+    """
+    from groundplan.tasks.finops.anomalies import anomalies as task
+
+    return task(lake, column, rules, currency).to_dict()

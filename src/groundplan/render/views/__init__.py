@@ -30,6 +30,9 @@ VIEWS = {
     "finops-import": "finops.lake",
     "finops-total": "finops.lake",
     "finops-quarantine": "finops.lake",
+    "finops-allocate": "finops.allocate",
+    "finops-world": "finops.world",
+    "finops-anomalies": "finops.anomalies",
     "diff": "diff",
     "explain": "explain",
 }

@@ -55,14 +55,14 @@ def notes(items: Sequence[str]) -> list[Block]:
     return [Notes("Notes", tuple(items))] if items else []
 
 
-def footer(result: Mapping[str, Any]) -> str:
-    """Say which tool and catalog gave the answer, and against which date prices age."""
+def footer(result: Mapping[str, Any], predicts: bool = True) -> str:
+    """Say which tool and catalog gave the answer, and against which date prices age; accounts predict nothing."""
     said = [f"groundplan {result['tool_version']}" if result.get("tool_version") else "groundplan"]
     if result.get("catalog_version"):
         said.append(f"catalog {result['catalog_version']}")
     if result.get("as_of"):
         said.append(f"as of {result['as_of']}")
-    return ", ".join(said) + f"; {result['schema']}; intervals are 80 %"
+    return ", ".join(said) + f"; {result['schema']}" + ("; intervals are 80 %" if predicts else "")
 
 
 def have_and_need(have: float | None, need: float | None, form: Format) -> str:

@@ -50,7 +50,7 @@ def _import(result: Mapping[str, Any]) -> Document:
         items = tuple(f"{row['what']}; {row['mend']}" for row in refused)
         blocks.append(Notes("Refused", items, Tone.BAD))
     tone = Tone.WARN if refused or result["quarantined"] else Tone.GOOD
-    return Document(result["schema"], "Import", headline, tone, tuple(blocks), footer(result))
+    return Document(result["schema"], "Import", headline, tone, tuple(blocks), footer(result, predicts=False))
 
 
 def _total(result: Mapping[str, Any]) -> Document:
@@ -70,7 +70,7 @@ def _total(result: Mapping[str, Any]) -> Document:
     )
     headline = f"{amount} over {result['rows']:,} charges"
     table = Table("By provider", columns, cells)
-    return Document(result["schema"], "Total", headline, Tone.PLAIN, (facts, table), footer(result))
+    return Document(result["schema"], "Total", headline, Tone.PLAIN, (facts, table), footer(result, predicts=False))
 
 
 def _quarantine(result: Mapping[str, Any]) -> Document:
@@ -79,7 +79,14 @@ def _quarantine(result: Mapping[str, Any]) -> Document:
     cells = tuple((PurePath(row["file"]).name, row["dataset"], row["problem"], row["raw"] or "") for row in found)
     headline = f"{_rows(len(found))} quarantined" if found else "Nothing is quarantined"
     blocks = (Table("Rows that did not fit", columns, cells, brief_rows=20),) if found else ()
-    return Document(result["schema"], "Quarantine", headline, Tone.WARN if found else Tone.GOOD, blocks, footer(result))
+    return Document(
+        result["schema"],
+        "Quarantine",
+        headline,
+        Tone.WARN if found else Tone.GOOD,
+        blocks,
+        footer(result, predicts=False),
+    )
 
 
 def _rows(count: int) -> str:

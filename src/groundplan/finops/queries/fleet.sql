@@ -1,0 +1,64 @@
+-- The fleet and who held it. Inputs: view charges, variables period_start and period_end.
+-- capacity: accelerators of each node, as telemetry counted them.
+CREATE OR REPLACE TEMP TABLE capacity AS
+SELECT node, count(DISTINCT gpu) AS gpus
+FROM telemetry
+GROUP BY node;
+
+-- fleet: what each node cost in each period that was charged, once a node and period.
+CREATE OR REPLACE TEMP TABLE fleet AS
+SELECT
+    capacity.node,
+    capacity.gpus,
+    charges.ChargePeriodStart AS since,
+    charges.ChargePeriodEnd AS until,
+    sum(charges.cost) AS cost
+FROM charges
+JOIN capacity ON capacity.node = charges.ResourceName
+WHERE charges.ChargePeriodStart >= getvariable('period_start')
+  AND charges.ChargePeriodStart < getvariable('period_end')
+  AND charges.ChargePeriodEnd > charges.ChargePeriodStart
+GROUP BY ALL;
+
+-- held: what each job had on each node, and when; a job that runs on holds it to the end of what was charged.
+CREATE OR REPLACE TEMP TABLE held AS
+SELECT
+    jobs.job_id,
+    jobs.cluster,
+    unnest(from_json(jobs.nodes, '["VARCHAR"]')) AS node,
+    jobs.gpus / greatest(json_array_length(jobs.nodes), 1) AS gpus,
+    jobs.start_time AS since,
+    coalesce(jobs.end_time, (SELECT max(until) FROM fleet)) AS until
+FROM jobs
+WHERE jobs.start_time IS NOT NULL
+  AND jobs.gpus > 0;
+
+-- pieces: the part of a node's charged period that a job held, as accelerator-seconds and as money. Where jobs
+-- claim more than the node has, each gets its part of it.
+CREATE OR REPLACE TEMP TABLE pieces AS
+WITH overlaps AS (
+    SELECT
+        fleet.node,
+        fleet.since,
+        fleet.until,
+        fleet.cost,
+        fleet.gpus * epoch(fleet.until - fleet.since) AS capacity_s,
+        held.job_id,
+        held.gpus * epoch(least(fleet.until, held.until) - greatest(fleet.since, held.since)) AS gpu_s
+    FROM fleet
+    JOIN held
+        ON held.node = fleet.node
+        AND held.since < fleet.until
+        AND held.until > fleet.since
+), claims AS (
+    SELECT *, sum(gpu_s) OVER (PARTITION BY node, since, until) AS claimed_s
+    FROM overlaps
+)
+SELECT
+    node,
+    since,
+    job_id,
+    gpu_s * capacity_s / greatest(capacity_s, claimed_s) AS gpu_s,
+    CAST(CAST(cost AS DOUBLE) * gpu_s / greatest(capacity_s, claimed_s) AS DECIMAL(38, 15)) AS cost
+FROM claims
+WHERE gpu_s > 0;

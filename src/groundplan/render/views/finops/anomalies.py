@@ -1,0 +1,40 @@
+"""View of `finops anomalies`: what shifted, when, why, for how much."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from groundplan.render.document import Column, Document, Table, Tone
+from groundplan.render.phrases import money
+from groundplan.render.views.parts import footer
+
+
+def document(result: Mapping[str, Any]) -> Document:
+    """Return the shifts, the dearest first."""
+    found, currency = result["anomalies"], result["currency"]
+    excess = sum((Decimal(row["excess_usd"]) for row in found), Decimal(0))
+    headline = (
+        f"{len(found)} shift{'s' if len(found) != 1 else ''} of spend, {money(str(excess), currency)} beyond the usual"
+    )
+    columns = (
+        *(Column(name) for name in ("from", "to before", "cause")),
+        *(Column(name, right=True) for name in ("beyond the usual", "usual")),
+        *(Column(name) for name in ("service", "SKU", "team")),
+        Column("sigmas", right=True, detail=True),
+    )
+    cells = tuple(
+        (
+            *(row[key] for key in ("start", "end", "cause")),
+            *(money(row[key], currency) for key in ("excess_usd", "expected_usd")),
+            *(row[key] or "" for key in ("service", "sku", "team")),
+            f"{row['sigmas']:.1f}",
+        )
+        for row in found
+    )
+    if not found:
+        nothing = "No shift of spend that the usual week does not explain"
+        return Document(result["schema"], "Anomalies", nothing, Tone.GOOD, (), footer(result, predicts=False))
+    table = Table("Shifts", columns, cells)
+    return Document(result["schema"], "Anomalies", headline, Tone.WARN, (table,), footer(result, predicts=False))
