@@ -37,10 +37,22 @@ def memory(data: Data = None, *, asked: Asked) -> Answer:
     return validate_memory(load_catalog(), data or ()).to_dict()
 
 
-def serving(data: Data = None, *, asked: Asked) -> Answer:
+def serving(
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--data",
+            metavar="PATH",
+            help="Measured runs (CSV), a replay or a folder of replays; may be repeated. Default: the published runs.",
+        ),
+    ] = None,
+    *,
+    asked: Asked,
+) -> Answer:
     """Predict latency and throughput of measured serving runs and report the errors by set.
 
-    Time to first token, time per token and output tokens per second, each where its source measured it.
+    Time to first token, time per token and output tokens per second, each where its source measured it. The requests of
+    a replay go through the simulator: means, percentiles, throughput and cache.
     """
     from groundplan.catalog.catalog import load_catalog
     from groundplan.tasks.validate_serving import validate_serving
