@@ -23,7 +23,7 @@ COLUMNS = ("input_toks", "output_toks", "arrival_time", "queued_ts", "first_toke
 """Members of each request: tokens, the arrival on the wall clock [s], and times of the engine's own clock [s]."""
 LIMITS = {"max_num_seqs": "max_sequences", "max_num_batched_tokens": "max_batched_tokens"}
 UTILIZATION = "gpu_memory_utilization"
-GIVE = f"give the requests as NAME__{REQUESTS} and vLLM's settings beside them as NAME__{META} (docs/measurements.md)"
+GIVE = f"give the requests as NAME__{REQUESTS} and vLLM's settings beside them as NAME__{META} (docs/replays.md)"
 
 
 @dataclass(frozen=True, slots=True)
