@@ -10,6 +10,7 @@ import pytest
 
 from groundplan.catalog.catalog import load_catalog
 from groundplan.errors import InputError
+from groundplan.tasks.calibrate import calibrate, catalog_rows
 from groundplan.tasks.simulate_serve import SimulateServeRequest, simulate_serve
 from groundplan.tasks.validate_serving import validate_serving
 from groundplan.validation.replays import read_replay_case, read_replays
@@ -33,11 +34,11 @@ META = {
 }
 
 
-def simulated(**changed):
+def simulated(catalog=CATALOG, **changed):
     """Return requests with the times that the simulator itself gives them."""
     asked = {"count": 60, "rate_per_s": 4.0, "prompt": 700, "output": 200, **changed}
     request = SimulateServeRequest("llama-3.1-8b", "rtx4090", max_sequences=64, max_batched_tokens=2048, **asked)
-    return simulate_serve(request, CATALOG).rows()
+    return simulate_serve(request, catalog).rows()
 
 
 def write(folder: Path, rows, name: str = "RTX4090_Llama-3.1-8B__", meta=META, slower: float = 1.0) -> Path:
@@ -160,3 +161,66 @@ def test_what_is_no_replay_says_how_one_is_given(tmp_path):
         read_replays(path)
     with pytest.raises(InputError, match="not named as the requests of a replay"):
         read_replays(tmp_path / "times.jsonl")
+
+
+SLOWER = """
+engines:
+  vllm:
+    like: vllm
+    matmul_factor: {value: 0.75, evidence: assumed, source: a slower machine}
+    stream_factor: {value: 0.85, evidence: assumed, source: a slower machine}
+"""
+
+
+@pytest.fixture(scope="module")
+def slower(tmp_path_factory):
+    """A replay on a machine that is slower than the catalog has it."""
+    folder = tmp_path_factory.mktemp("slower")
+    (folder / "slower.yaml").write_text(SLOWER, encoding="utf-8")
+    return write(folder, simulated(load_catalog([folder]), count=120, rate_per_s=6.0))
+
+
+def test_a_replay_moves_the_constants_towards_its_machine(slower, tmp_path):
+    found = calibrate(CATALOG, [slower], refine=True)
+    assert found.held_out is not None
+    assert found.before.median_ape > 8.0
+    assert found.held_out.median_ape < 2.0
+    fitted = {one.attribute: one for one in found.constants}
+    assert fitted["matmul_factor"].fitted == pytest.approx(0.75, rel=0.1)
+    assert fitted["stream_factor"].fitted < fitted["stream_factor"].catalog
+    assert all(one.rows == 60 for one in found.constants)
+    (tmp_path / "ours.yaml").write_text(catalog_rows(found), encoding="utf-8")
+    rows = {row.quantity: row for row in validate_serving(load_catalog([tmp_path]), [slower]).rows}
+    assert rows["ttft_ms"].ape < 3.0
+    assert rows["tpot_ms"].ape < 2.0
+
+
+def test_a_replay_that_agrees_moves_little(tmp_path):
+    found = calibrate(CATALOG, [write(tmp_path, simulated())], refine=True)
+    assert all(one.fitted == pytest.approx(one.catalog, rel=0.02) for one in found.constants)
+
+
+def test_a_split_replica_moves_its_link_as_well(tmp_path):
+    meta = {**META, "engine_kwargs": {**META["engine_kwargs"], "tensor_parallel_size": 2}}
+    found = calibrate(CATALOG, [write(tmp_path, simulated(tp=2, count=40), meta=meta)], refine=True)
+    assert ("accelerators", "rtx4090", "pcie_bytes_per_s") in {
+        (one.table, one.row, one.attribute) for one in found.constants
+    }
+
+
+def test_what_replays_cannot_refine_is_said(slower, tmp_path):
+    with pytest.raises(InputError, match="replays refine constants of serving"):
+        calibrate(CATALOG, [slower])
+    with pytest.raises(InputError, match="move different constants"):
+        calibrate(CATALOG, [slower, tmp_path / "runs.csv"], refine=True)
+    with pytest.raises(InputError, match="has 5 requests, too few"):
+        calibrate(CATALOG, [write(tmp_path, simulated(count=5))], refine=True)
+
+
+def test_the_published_replays_are_met_by_what_their_first_halves_teach(shared: Path):
+    for name, most in (("RTX4090_Llama-3.1-8B", 1.5), ("RTXPRO6000_Qwen3-32B", 2.5)):
+        path = shared / "truth" / "serving_replays" / f"{name}__requests.jsonl"
+        found = calibrate(CATALOG, [path], refine=True)
+        assert found.held_out is not None
+        assert found.before.median_ape > 10.0
+        assert found.held_out.median_ape < most

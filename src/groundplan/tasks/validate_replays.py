@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from groundplan.catalog.catalog import Catalog
 from groundplan.errors import InputError
@@ -67,26 +68,45 @@ def simulate_replay(replay: Replay, case: ServingCase, catalog: Catalog) -> tupl
 
 def _figures(replay: Replay, case: ServingCase, catalog: Catalog) -> Iterator[Figure]:
     service, kv_tokens = simulate_replay(replay, case, catalog)
-    kind = "MoE" if case.sparse else "dense"
-    place = f"{case.engine.id} / {case.cluster.accelerator.architecture} / {kind} / replay"
-    devices = case.replicas * case.deployment.devices
-    what = (
-        f"{case.run.text('model')}, {devices} x {case.cluster.accelerator.id}, {case.deployment.weights}, "
-        f"{len(replay.arrival_s):,} requests"
-    )
-    spread = {**serving_interval(case.engine.id, case.sparse), "kv_tokens": CACHE_SPREAD}
-    found = {
-        **_latencies("ttft_ms", replay.ttft_s, service.requests.ttft_s),
-        **_latencies("tpot_ms", replay.tpot_s, service.requests.tpot_s),
-        "tokens_per_s_total": (replay.tokens_per_s, service.summary().output_tokens_per_s),
-    }
+    yield from latency_figures(replay, case, service, np.arange(len(replay.arrival_s)))
+    name = "tokens_per_s_total"
+    factors = serving_interval(case.engine.id, case.sparse)[name]
+    yield _figure(replay, case, name, name, (replay.tokens_per_s, service.summary().output_tokens_per_s), factors)
     if replay.kv_tokens:
-        found["kv_tokens"] = (replay.kv_tokens, float(kv_tokens))
-    for quantity, (measured, predicted) in found.items():
-        of = next(one for one in spread if quantity.startswith(one))
-        low, high = spread[of]
-        label = Label(replay.run.id, f"{what}, {quantity}", case.assumed, quantity)
-        yield Figure(f"{place} / {of}", label, measured, predicted, predicted * low, predicted * high)
+        name = "kv_tokens"
+        yield _figure(replay, case, name, name, (replay.kv_tokens, float(kv_tokens)), CACHE_SPREAD)
+
+
+def latency_figures(
+    replay: Replay, case: ServingCase, service: ServiceResult, places: NDArray[np.integer]
+) -> Iterator[Figure]:
+    """Yield mean and percentiles of the latencies of some requests, measured and simulated."""
+    spread = serving_interval(case.engine.id, case.sparse)
+    for name, measured_s, simulated_s in (
+        ("ttft_ms", replay.ttft_s, service.requests.ttft_s),
+        ("tpot_ms", replay.tpot_s, service.requests.tpot_s),
+    ):
+        for quantity, pair in _latencies(name, measured_s[places], simulated_s[places]).items():
+            yield _figure(replay, case, name, quantity, pair, spread[name])
+
+
+def _figure(
+    replay: Replay,
+    case: ServingCase,
+    of: str,
+    quantity: str,
+    pair: tuple[float, float],
+    factors: tuple[float, float],
+) -> Figure:
+    measured, predicted = pair
+    kind = "MoE" if case.sparse else "dense"
+    place = f"{case.engine.id} / {case.cluster.accelerator.architecture} / {kind} / replay / {of}"
+    what = (
+        f"{case.run.text('model')}, {case.replicas * case.deployment.devices} x {case.cluster.accelerator.id}, "
+        f"{case.deployment.weights}, {len(replay.arrival_s):,} requests, {quantity}"
+    )
+    label = Label(replay.run.id, what, case.assumed, quantity)
+    return Figure(place, label, measured, predicted, predicted * factors[0], predicted * factors[1])
 
 
 def _latencies(name: str, measured_s: Array, simulated_s: Array) -> dict[str, tuple[float, float]]:
