@@ -65,6 +65,18 @@ def test_the_errors_on_runs_not_seen_are_of_the_laws_of_today(shared):
     assert median == pytest.approx(float(seen["median_ape"]), abs=0.1), "the laws moved: calibrate and adopt again"
 
 
+def test_the_replays_are_predicted_as_the_page_says(shared):
+    spec = importlib.util.spec_from_file_location("adopt_replays", ROOT / "docs" / "accuracy" / "adopt_replays.py")
+    assert spec is not None and spec.loader is not None
+    adopt = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(adopt)
+    with adopt.REPLAYS.open(encoding="utf-8", newline="") as file:
+        written = list(csv.reader(file))
+    assert written == [list(adopt.COLUMNS), *adopt.lines(shared / "truth" / "serving_replays")], (
+        "it is stale: run python docs/accuracy/adopt_replays.py and make.py"
+    )
+
+
 NAMES = {"trainium": "Trainium", "tpu": "TPU", "megatron-bridge": "Megatron Bridge", "volta": "V100", "xla": "JAX"}
 
 

@@ -3,7 +3,8 @@
     python docs/accuracy/make.py
 
 The errors on runs not seen come from `held_out.csv`, which `adopt.py` writes with the constants: fitting them anew
-takes minutes. A test holds both against the code, so that neither can be older than the predictions.
+takes minutes. Those of replays come from `replays.csv`, which `adopt_replays.py` writes. Tests hold all against the
+code, so that none can be older than the predictions.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from groundplan.tasks.validate_serving import validate_serving
 DOCS = Path(__file__).resolve().parents[1]
 HELD_OUT = Path(__file__).with_name("held_out.csv")
 SERVING_HELD_OUT = Path(__file__).with_name("serving_held_out.csv")
+REPLAYS = Path(__file__).with_name("replays.csv")
 WORST_SHOWN = 12
 
 
@@ -80,6 +82,21 @@ def _plain_table(rows: Sequence[Mapping[str, str]]) -> str:
     return "\n".join(lines)
 
 
+def _replay_table(rows: Sequence[Mapping[str, str]]) -> str:
+    lines = ["| replay | figure | measured | predicted | error | 80 % interval |", "|---|---|---:|---:|---:|---:|"]
+    for one in rows:
+        measured, predicted, low, high = (float(one[key]) for key in ("measured", "predicted", "low", "high"))
+        lines.append(
+            f"| {one['replay'].replace('_', ' ')} | `{one['quantity']}` | {_figure(measured)} | {_figure(predicted)} "
+            f"| {100.0 * (predicted / measured - 1.0):+.0f} % | {_figure(low)} to {_figure(high)} |"
+        )
+    return "\n".join(lines)
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100.0 else f"{value:.1f}"
+
+
 def _page(
     training: Mapping[str, Any],
     memory: Mapping[str, Any],
@@ -99,6 +116,7 @@ def _page(
         "serving-unpredictable": _unpredictable(serving),
         "serving-held-out": _plain_table(_rows(SERVING_HELD_OUT)),
         "serving": _set_table(serving["sets"], serving["overall"]),
+        "replays": _replay_table(_rows(REPLAYS)),
         "constants": _constants(),
     }
     for name, part in parts.items():

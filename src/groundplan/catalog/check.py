@@ -122,6 +122,8 @@ def _accelerator_problems(catalog: Catalog) -> Iterator[str]:
         for rate, sustained in part.sustained_flops.items():
             if sustained > part.flops.get(rate, 0.0):
                 yield f"accelerators {part.id}: sustained {rate} is above its peak"
+        if (part.sustained_memory_bytes_per_s or 0.0) > (part.memory_bytes_per_s or 0.0):
+            yield f"accelerators {part.id}: its sustained memory bandwidth is above its peak"
         yield from _order_problems(part)
 
 

@@ -38,6 +38,7 @@ class Accelerator(Row):
     idle_w: float | None
     pcie_bytes_per_s: float | None  # per direction, x16
     compute_units: int | None  # SMs, CUs, TensorCores: the wave size of a GEMM
+    sustained_memory_bytes_per_s: float | None = None  # measured rate of long reads
 
 
 @dataclass(frozen=True, slots=True)

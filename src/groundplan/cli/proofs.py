@@ -37,10 +37,22 @@ def memory(data: Data = None, *, asked: Asked) -> Answer:
     return validate_memory(load_catalog(), data or ()).to_dict()
 
 
-def serving(data: Data = None, *, asked: Asked) -> Answer:
+def serving(
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--data",
+            metavar="PATH",
+            help="Measured runs (CSV), a replay or a folder of replays; may be repeated. Default: the published runs.",
+        ),
+    ] = None,
+    *,
+    asked: Asked,
+) -> Answer:
     """Predict latency and throughput of measured serving runs and report the errors by set.
 
-    Time to first token, time per token and output tokens per second, each where its source measured it.
+    Time to first token, time per token and output tokens per second, each where its source measured it. The requests of
+    a replay go through the simulator: means, percentiles, throughput and cache.
     """
     from groundplan.catalog.catalog import load_catalog
     from groundplan.tasks.validate_serving import validate_serving
@@ -51,7 +63,11 @@ def serving(data: Data = None, *, asked: Asked) -> Answer:
 def calibrate(
     data: Annotated[
         list[Path] | None,
-        typer.Option("--data", metavar="CSV", help="Measured runs that join the published ones; may be repeated."),
+        typer.Option(
+            "--data",
+            metavar="PATH",
+            help="Measured runs (CSV) that join the published ones, or replays with --refine; may be repeated.",
+        ),
     ] = None,
     refine: Annotated[
         bool, typer.Option("--refine", help="Use these runs alone, to move the catalog towards your own cluster.")
@@ -66,7 +82,8 @@ def calibrate(
     """Fit the constants of step times to measured runs.
 
     Every source in turn is left out and predicted, which takes minutes. --refine takes a few runs of your own and no
-    time; put the file of --rows into a catalog folder, and every prediction uses it.
+    time, or replays of request traces, which move the constants of serving; put the file of --rows into a catalog
+    folder, and every prediction uses it.
     """
     from groundplan.catalog.catalog import load_catalog
     from groundplan.cli.delivery import check_target, write_file

@@ -90,9 +90,15 @@ class ServingRates:
 def serving_rates(
     cluster: Cluster, architecture: Architecture, engine: Engine, known: Iterable[Accelerator]
 ) -> ServingRates:
-    """Return the rates of one device under an engine; the memory's must be known."""
+    """Return the rates of one device under an engine; the memory's must be known.
+
+    A device whose long reads were measured has that rate. The others read at the share of their architecture, which is
+    fitted to parts with error correction inside their memory (L40S, L4) or with short reads for their rate (HBM).
+    """
     accelerator = cluster.accelerator
-    memory = accelerator.memory_bytes_per_s or math.nan
+    reads = accelerator.sustained_memory_bytes_per_s
+    if reads is None:
+        reads = (accelerator.memory_bytes_per_s or math.nan) * architecture.stream_share
     intra, inter, domain = network(cluster)
     return ServingRates(
         accelerator=accelerator,
@@ -100,7 +106,7 @@ def serving_rates(
         architecture=architecture,
         matmul_factor=engine.matmul_factor,
         expert_factor=engine.expert_factor,
-        stream_bytes_per_s=memory * architecture.stream_share * engine.stream_factor,
+        stream_bytes_per_s=reads * engine.stream_factor,
         units=float(accelerator.compute_units) if accelerator.compute_units else math.nan,
         intra_bytes_per_s=intra,
         inter_bytes_per_s=inter,

@@ -19,6 +19,7 @@ from groundplan.validation.fitting import Evidence, fit, gather, influenced
 from groundplan.validation.folds import fold_names, out_of_fold
 from groundplan.validation.measured import Unpredictable, read_measured
 from groundplan.validation.predict import Array
+from groundplan.validation.replays import is_replay
 from groundplan.validation.score import Label, Predicted, SetScore, scored, set_name, step_factors
 
 FEWEST_RUNS = 3
@@ -49,7 +50,8 @@ class Calibration(Result):
     """Fitted constants, errors on the rows seen and on rows not seen, and the intervals the latter give.
 
     `before` scores the catalog's constants on the same rows, with the catalog's intervals as `after`; those of
-    `held_out` come from the other folds. `held_out` and `intervals` are empty for a refinement.
+    `held_out` come from the other folds. `held_out` and `intervals` are empty for a refinement; by replays, `before`
+    and `held_out` are of the half of the requests that was not seen, with the catalog's intervals.
     """
 
     schema: str
@@ -75,7 +77,8 @@ def calibrate(catalog: Catalog, data: Sequence[Path] = (), refine: bool = False)
     catalog : Catalog
         The catalog, whose constants are the start, and the expectation of a refinement.
     data : sequence of Path
-        CSV files of measured runs. They join the published ones, unless `refine`.
+        CSV files of measured runs. They join the published ones, unless `refine`. With `refine`, also replays of
+        request traces or folders of them, which move an engine's constants instead.
     refine : bool
         Use these runs alone to move the catalog's constants towards one's own cluster.
 
@@ -88,6 +91,8 @@ def calibrate(catalog: Catalog, data: Sequence[Path] = (), refine: bool = False)
     """
     if refine and not data:
         raise InputError("nothing to refine from", "name a file of your own measured runs with --data")
+    if any(is_replay(path) for path in data):
+        return _by_replays(catalog, data, refine)
     paths = list(data) if refine else [PUBLISHED / "training.csv", *data]
     cases, unpredictable = read_cases([run for path in paths for run in read_measured(path)], catalog)
     cases = distinct(cases)
@@ -130,6 +135,18 @@ def calibrate(catalog: Catalog, data: Sequence[Path] = (), refine: bool = False)
         intervals=intervals,
         unpredictable=tuple(unpredictable),
     )
+
+
+def _by_replays(catalog: Catalog, data: Sequence[Path], refine: bool) -> Calibration:
+    from groundplan.tasks.calibrate_replay import calibrate_replays  # which returns a Calibration as well
+
+    if not refine:
+        raise InputError("replays refine constants of serving, the published runs fit none of them", "add --refine")
+    if not all(is_replay(path) for path in data):
+        raise InputError(
+            "replays and tables of training runs move different constants", "refine from one kind at a time"
+        )
+    return calibrate_replays(catalog, data)
 
 
 def catalog_rows(calibration: Calibration) -> str:

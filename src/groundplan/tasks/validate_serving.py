@@ -12,8 +12,10 @@ from groundplan.catalog.catalog import Catalog
 from groundplan.errors import InputError
 from groundplan.estimate.serving_intervals import serving_interval
 from groundplan.tasks.validate import PUBLISHED
+from groundplan.tasks.validate_replays import replay_figures
 from groundplan.validation.measured import MeasuredRun, Unpredictable, read_measured
-from groundplan.validation.score import Label, Predicted, Validation, scored
+from groundplan.validation.replays import is_replay, read_replays
+from groundplan.validation.score import Figure, Label, Validation, scored_figures
 from groundplan.validation.serving_predict import predict_serving
 from groundplan.validation.serving_reading import COLUMNS, NEEDED, QUANTITIES, ServingCase, read_serving_case
 
@@ -21,52 +23,43 @@ from groundplan.validation.serving_reading import COLUMNS, NEEDED, QUANTITIES, S
 def validate_serving(catalog: Catalog, data: Sequence[Path] = ()) -> Validation:
     """Predict latency and throughput of every measured serving run and report the errors by set.
 
-    A run has a row for each quantity its source measured: `ttft_ms`, `tpot_ms`, `tokens_per_s_total`.
+    A run has a row for each quantity its source measured: `ttft_ms`, `tpot_ms`, `tokens_per_s_total`. The requests of a
+    replay go through the simulator; it has percentiles as well (`ttft_ms_p95`).
 
     Parameters
     ----------
     catalog : Catalog
         The catalog.
     data : sequence of Path
-        CSV files of measured serving runs; none = the published ones that come with the product.
+        CSV files of measured serving runs, replays (`NAME__requests.jsonl`) or folders of them; none = the published
+        runs that come with the product.
 
     Raises
     ------
     InputError
         A file that is no table of serving runs, or in which no run can be predicted.
     """
-    runs = [run for path in data or (PUBLISHED / "serving.csv",) for run in read_measured(path, COLUMNS, NEEDED)]
+    tables = [path for path in data if not is_replay(path)]
+    runs = [run for path in tables or () for run in read_measured(path, COLUMNS, NEEDED)]
+    if not data:
+        runs = read_measured(PUBLISHED / "serving.csv", COLUMNS, NEEDED)
+    replays = [replay for path in data if is_replay(path) for replay in read_replays(path)]
     cases, unpredictable = read_serving_cases(runs, catalog)
-    found = predict_serving(cases, catalog)
-    places = [
-        (i, j)
-        for i, case in enumerate(cases)
-        for j, name in enumerate(QUANTITIES)
-        if name in case.measured and np.isfinite(found[i, j])
-    ]
-    lost = [case for case, row in zip(cases, found, strict=True) if not np.isfinite(row[1])]
-    unpredictable += [
-        Unpredictable(case.run.id, case.run.text("source"), NO_ROOM, "correct the number format or the devices")
-        for case in lost
-    ]
-    if not places:
+    figures, lost = _figures(cases, catalog)
+    replayed, missed = replay_figures(replays, catalog)
+    figures += replayed
+    unpredictable += lost + missed
+    if not figures:
         first = unpredictable[0]
         raise InputError(f"no row can be predicted; the first, {first.id}: {first.reason}", first.mend)
-    measured = np.asarray([cases[i].measured[QUANTITIES[j]] for i, j in places])
-    values = np.asarray([found[i, j] for i, j in places])
-    factors = np.asarray(
-        [serving_interval(cases[i].engine.id, cases[i].sparse)[QUANTITIES[j]] for i, j in places]
-    ).reshape(-1, 2)
-    terms = tuple({QUANTITIES[j]: 1.0} for _, j in places)
-    predicted = Predicted(values, values * factors[:, 0], values * factors[:, 1], terms)
-    labels = [Label(cases[i].run.id, _what(cases[i]), cases[i].assumed, QUANTITIES[j]) for i, j in places]
-    overall, sets, rows = scored([serving_set(cases[i], QUANTITIES[j]) for i, j in places], labels, measured, predicted)
+    overall, sets, rows = scored_figures(figures)
+    measured = len({one.label.id for one in figures})
     return Validation(
         schema="groundplan/validate/1",
         tool_version=__version__,
         catalog_version=catalog.version,
         quantity="serving",
-        headline=f"{overall.rows} figures of {len(cases)} measured serving runs: median error "
+        headline=f"{overall.rows} figures of {measured} measured serving runs: median error "
         f"{overall.median_ape:.1f} %, nine in ten within {overall.p90_ape:.0f} %",
         overall=overall,
         sets=sets,
@@ -74,6 +67,23 @@ def validate_serving(catalog: Catalog, data: Sequence[Path] = ()) -> Validation:
         unpredictable=tuple(unpredictable),
         warnings=_warnings(unpredictable),
     )
+
+
+def _figures(cases: Sequence[ServingCase], catalog: Catalog) -> tuple[list[Figure], list[Unpredictable]]:
+    """Return every figure of the runs of tables, and the runs that do not fit into the memory."""
+    found = predict_serving(cases, catalog)
+    figures = []
+    for case, row in zip(cases, found, strict=True):
+        spread = serving_interval(case.engine.id, case.sparse)
+        for value, quantity in zip(row.tolist(), QUANTITIES, strict=True):
+            if quantity in case.measured and np.isfinite(value):
+                low, high = spread[quantity]
+                label = Label(case.run.id, _what(case), case.assumed, quantity)
+                interval = value, value * low, value * high
+                figures.append(Figure(serving_set(case, quantity), label, case.measured[quantity], *interval))
+    lost = [case for case, row in zip(cases, found, strict=True) if not np.isfinite(row[1])]
+    mend = "correct the number format or the devices"
+    return figures, [Unpredictable(case.run.id, case.run.text("source"), NO_ROOM, mend) for case in lost]
 
 
 NO_ROOM = "its weights leave no room for one request"

@@ -71,6 +71,18 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure in its set: measured, and predicted with its 80 % interval."""
+
+    set: str
+    label: Label
+    measured: float
+    predicted: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class Validation(Result):
     """Predictions against measurements, by set. Rows without a prediction are named with the reason."""
 
@@ -158,6 +170,16 @@ def scored(
         _set(name, np.asarray(places[name]), labels, measured, predicted, errors, WORST) for name in sorted(places)
     )
     return _set("all", np.arange(len(names)), labels, measured, predicted, errors, 0), sets, rows
+
+
+def scored_figures(figures: Sequence[Figure]) -> tuple[SetScore, tuple[SetScore, ...], tuple[RowScore, ...]]:
+    """Return the score of all figures together, of each set, and of each figure, whose only term is its quantity."""
+    values, low, high, measured = (
+        np.asarray([getattr(one, name) for one in figures]) for name in ("predicted", "low", "high", "measured")
+    )
+    terms = tuple({one.label.quantity: 1.0} for one in figures)
+    predicted = Predicted(values, low, high, terms)
+    return scored([one.set for one in figures], [one.label for one in figures], measured, predicted)
 
 
 def _row(place: int, measured: Array, predicted: Predicted) -> tuple[float, float, float, float]:

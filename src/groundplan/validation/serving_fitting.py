@@ -112,6 +112,12 @@ def measured_serving(cases: Sequence[ServingCase]) -> Array:
     return np.asarray([[case.measured.get(name, np.nan) for name in QUANTITIES] for case in cases], dtype=float)
 
 
+def damped(errors: Array) -> Array:
+    """Return errors of logarithms of which large ones count by their size and no longer by their square."""
+    result: Array = np.sign(errors) * SOFT_ERROR * np.sqrt(2.0 * (np.sqrt(1.0 + (errors / SOFT_ERROR) ** 2) - 1.0))
+    return result
+
+
 class _Fit:
     """Logarithms of the constants over their priors, in units of their spreads, against logarithms of the errors."""
 
@@ -148,8 +154,7 @@ class _Fit:
         predicted = predict_serving(cases, self._catalog, changed_by(self._values(point)))
         errors = np.log(predicted / self._measured[rows])
         errors = np.where(np.isfinite(errors), errors, 0.0)
-        damped = np.sign(errors) * SOFT_ERROR * np.sqrt(2.0 * (np.sqrt(1.0 + (errors / SOFT_ERROR) ** 2) - 1.0))
-        result: Array = damped * self._weight[rows][:, None]
+        result: Array = damped(errors) * self._weight[rows][:, None]
         return result
 
     def _residuals(self, point: Array) -> Array:

@@ -32,7 +32,7 @@ def _errors(result: Mapping[str, Any]) -> Table:
     named = (
         ("constants of the catalog", result["before"]),
         ("fitted, on rows seen", result["after"]),
-        ("fitted without the row's source", result["held_out"]),
+        ("fitted, on rows not seen", result["held_out"]),
     )
     rows = tuple((name, *_score(one)) for name, one in named if one is not None)
     return Table("Errors", (Column("constants"), *SCORE_COLUMNS), rows)
