@@ -53,8 +53,9 @@ class Catalog:
     A table is read on first use; rows are in base units, None where unknown, and carry the source of each figure.
     """
 
-    def __init__(self, folders: Sequence[Path] = ()) -> None:
+    def __init__(self, folders: Sequence[Path] = (), refinements: bool = True) -> None:
         self._folders = tuple(folders)
+        self._refinements = refinements
         self._indexes: dict[str, NameIndex] = {}
 
     # -- tables ----------------------------------------------------------------------------------------------------
@@ -264,11 +265,35 @@ class Catalog:
         texts += [path.read_text(encoding="utf-8", errors="replace") for path in model_files(self._folders).values()]
         return f"{VERSION}+{sha256(chr(0).join(texts).encode()).hexdigest()[:8]}" if texts else VERSION
 
+    def unrefined(self) -> Catalog:
+        """Return the catalog without the constants that `groundplan calibrate --rows` wrote into the user's folders."""
+        return Catalog(self._folders, refinements=False)
+
+    def check_user_rows(self) -> None:
+        """Read all of the user's rows that a measured run may name, so that an error of theirs is no run's.
+
+        Raises
+        ------
+        InputError
+            What is wrong in the user's files.
+        """
+        for kind in (
+            "accelerators",
+            "architectures",
+            "fabrics",
+            "hosts",
+            "precisions",
+            "optimizers",
+            "stacks",
+            "models",
+        ):
+            getattr(self, kind)
+
     # -- reading ---------------------------------------------------------------------------------------------------
 
     @cached_property
     def _user(self) -> UserRows:
-        return read_user_rows(self._folders)
+        return read_user_rows(self._folders, self._refinements)
 
     @cached_property
     def _prices_by_host(self) -> Mapping[str, list[Price]]:
