@@ -9,6 +9,7 @@ import pytest
 
 from groundplan.catalog.catalog import load_catalog
 from groundplan.errors import InputError
+from groundplan.tasks.calibrate import calibrate
 from groundplan.tasks.validate import validate_training
 from groundplan.validation.measured import COLUMNS, NEEDED, read_measured
 
@@ -94,3 +95,13 @@ def test_empty_cells_past_the_header_are_no_fault(tmp_path):
     path = tmp_path / "runs.csv"
     path.write_text(f"{HEADER}\n{LINE},,\n", encoding="utf-8")
     assert read_measured(path)[0].size("layers") == 4
+
+
+def test_the_example_of_the_page_is_a_file_that_can_be_used(tmp_path):
+    (example,) = re.findall(r"```csv\n(.*?)```", PAGE, re.DOTALL)
+    path = tmp_path / "runs.csv"
+    path.write_text(example, encoding="utf-8")
+    result = validate_training(load_catalog([]), path)
+    assert len(result.rows) == 3 and not result.unpredictable and not result.warnings
+    assert result.overall.median_ape < 10
+    assert calibrate(load_catalog([]), path, refine=True).after.rows == 3
