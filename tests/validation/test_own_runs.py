@@ -134,11 +134,13 @@ def test_a_peak_that_nothing_has_is_named(saved):
     [
         *(("zero_or_fsdp", cell, "ZeRO-3") for cell in ("ZeRO3", "zero-3", "zero3", "ZeRO 3", "3", "FULL_SHARD")),
         *(("zero_or_fsdp", cell, "ZeRO-2") for cell in ("SHARD_GRAD_OP", "zero2", "stage 2")),
+        *(("zero_or_fsdp", cell, "ZeRO-1") for cell in ("distributed optimizer", "optimizer state sharding", "1")),
         *(("zero_or_fsdp", cell, "none") for cell in ("ZeRO-0", "0", "no", "DDP")),
         *(("seq_parallel", cell, "yes") for cell in ("True", "1", "on", "y")),
         *(("seq_parallel", cell, "no") for cell in ("False", "0", "off", "n")),
         *(("recompute", cell, "full") for cell in ("True", "Full", "uniform")),
         *(("recompute", cell, "none") for cell in ("False", "0", "off")),
+        *(("recompute", cell, "") for cell in ("unknown", "block", "moe_act, layernorm")),
         *(("inter_node_link", cell, "8x400G InfiniBand") for cell in ("NDR", "8x400G", "8 x 400 Gb/s IB")),
         ("inter_node_link", "HDR", "8x200G InfiniBand"),
         ("inter_node_link", "10GbE", "1x10G Ethernet"),
@@ -201,6 +203,7 @@ def test_a_framework_not_known_is_said(saved, cell):
         ({"pp": "2", "vpp": "32"}, "more than 32 layers"),
         ({"dp": "3"}, "dp 3 contradicts"),
         ({"n_experts": "8", "top_k": "2", "moe_ffn": "14336", "ep": "3", "model": "x"}, "ep 3 does not divide 8"),
+        ({"kv_heads": "7"}, "not divisible by kv_heads 7"),
         ({"params_b": "500"}, "params_b 500 where the sizes make 8.03"),
     ],
 )
@@ -259,6 +262,12 @@ def test_a_repeat_is_said(saved):
     found = calibrate(CATALOG, path, refine=True)
     assert any("repeat" in one and "counts once" in one for one in found.warnings)
     assert found.after.rows == 3
+
+
+def test_runs_of_other_sizes_or_networks_are_no_repeats(saved):
+    path = saved({}, {"ffn": "28672"}, {"inter_node_link": "100GbE"}, {"framework": "FSDP"})
+    assert not [one for one in validate_training(CATALOG, path).warnings if "repeat" in one]
+    assert calibrate(CATALOG, path, refine=True).after.rows == 4
 
 
 def test_refining_again_gives_the_same_answer(tmp_path, weak_scaling):

@@ -31,6 +31,7 @@ from groundplan.validation.doubts import (
     not_understood,
     overfull,
     repeated,
+    said_times,
     unit_question,
 )
 from groundplan.validation.fitting import Evidence, fit, gather, influenced
@@ -190,7 +191,7 @@ def _check_units(measured: Array, predicted: Array) -> None:
     if 2 * int(far.sum()) > len(far):
         ratio = float(np.median(measured / predicted))
         raise InputError(
-            f"the runs take {ratio:.3g} x what is predicted, too far off to learn from",
+            f"the runs {said_times(ratio)}, too far off to learn from",
             unit_question(measured, predicted),
         )
 

@@ -141,8 +141,10 @@ def distinct(cases: Sequence[Case]) -> list[Case]:
     """Return the cases without repeats: one run that stands in two files counts once."""
     found: dict[object, Case] = {}
     for case in cases:
-        cluster, layout = case.setting.cluster, case.layout
-        ran = (case.run.text("source"), case.run.text("model"), cluster.accelerator.id, case.setting.precision.id)
+        setting, layout = case.setting, case.layout
+        software = setting.stack.id, setting.precision.id
+        machines = setting.cluster.accelerator.id, setting.cluster.host.nic_bits_per_s
+        ran = (case.run.text("source"), case.run.text("model"), case.job.model, *software, *machines)
         sizes = (*astuple(layout), case.job.sequence, case.job.global_batch, f"{case.measured:.4g}")
         found.setdefault((ran, sizes), case)
     return list(found.values())

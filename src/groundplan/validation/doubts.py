@@ -33,7 +33,7 @@ def far_off(cases: Sequence[Case], predicted: Array) -> tuple[str, ...]:
         return ()
     worst = sorted(places.tolist(), key=lambda place: -abs(float(np.log(measured[place] / predicted[place]))))
     said = ", ".join(
-        f"{cases[place].run.id} ({_times(float(measured[place] / predicted[place]))})" for place in worst[:NAMED]
+        f"{cases[place].run.id} ({said_times(float(measured[place] / predicted[place]))})" for place in worst[:NAMED]
     )
     return (
         f"{counted_runs(len(places))} far off, a slip or another unit? {said}; {unit_question(measured, predicted)}",
@@ -65,7 +65,7 @@ def overfull(cases: Sequence[Case], notes: Sequence[tuple[str, ...]]) -> tuple[s
     names = [(case.run.id, own[0]) for case, own in zip(cases, notes, strict=True) if own]
     if not names:
         return ()
-    return (f"{len(names)} of {counted_runs(len(cases), '')} predicted not to fit, e.g. {names[0][0]}: {names[0][1]}",)
+    return (f"{len(names)} of {counted_runs(len(cases))} predicted not to fit, e.g. {names[0][0]}: {names[0][1]}",)
 
 
 def not_understood(cases: Sequence[Case]) -> tuple[str, ...]:
@@ -75,7 +75,7 @@ def not_understood(cases: Sequence[Case]) -> tuple[str, ...]:
         return ()
     first = unknown[0]
     (said,) = (said for said in first.assumed if said.startswith("framework "))
-    return (f"{len(unknown)} of {counted_runs(len(cases), '')} of a framework not known, e.g. {first.run.id}: {said}",)
+    return (f"{len(unknown)} of {counted_runs(len(cases))} of a framework not known, e.g. {first.run.id}: {said}",)
 
 
 def counted_runs(count: int, verb: str = "is") -> str:
@@ -88,5 +88,12 @@ def counted_runs(count: int, verb: str = "is") -> str:
     return f"{count} run{'' if count == 1 else 's'} {verb}".strip()
 
 
-def _times(ratio: float) -> str:
-    return f"measured {ratio:,.0f} x the prediction" if ratio > 1.0 else f"predicted {1.0 / ratio:,.0f} x the measured"
+def said_times(ratio: float) -> str:
+    """Return a ratio of measured to predicted as words.
+
+    >>> said_times(1030.0), said_times(0.05)
+    ('measured 1,030 x the prediction', 'predicted 20 x the measurement')
+    """
+    return (
+        f"measured {ratio:,.0f} x the prediction" if ratio > 1.0 else f"predicted {1.0 / ratio:,.0f} x the measurement"
+    )

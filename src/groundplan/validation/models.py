@@ -110,6 +110,8 @@ def _resized(model: TransformerModel, stated: Stated) -> TransformerModel:
         experts = replace(experts, count=count or experts.count, top_k=top_k or experts.top_k, layers=sparse)
     if block.kind is not AttentionKind.MLA:  # latent attention has no such widths
         kv_heads, head_dim = stated.size("kv_heads") or block.kv_heads, stated.size("head_dim") or block.head_dim
+        if block.heads % kv_heads:
+            raise InputError(f"{block.heads} heads are not divisible by kv_heads {kv_heads}", "correct one of them")
         if head_dim != block.head_dim:
             block = replace(block, head_dim=head_dim, value_head_dim=head_dim)
         block = replace(block, kv_heads=kv_heads)

@@ -61,7 +61,7 @@ def run_cluster(
     if cluster.nodes > 1 and not _is_stated(across):
         rate = cluster.host.nic_bits_per_s
         assumed.append(f"network {cluster.fabric.id}" + (f" of {rate / 1e9:g} Gb/s a node" if rate else ""))
-    if "pcie" in inside.lower() and per_host > 1 and cluster.host.scaleup_domain > 1:
+    if "pcie" in inside.lower() and per_host > 1 and accelerator.scaleup_domain > 1:
         assumed.append(f"intra_node_link is not read: {accelerator.id} has its own scale-up network")
     return cluster
 

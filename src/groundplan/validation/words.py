@@ -21,13 +21,22 @@ RECOMPUTE: Mapping[str, Recompute] = {
     "all": Recompute.FULL,
     **dict.fromkeys(TRUE, Recompute.FULL),
 }
-PART = ("block", "partial", "some", "custom", "mixed")
-"""Words for recomputation of some layers, which do not say how many."""
-NOTHING_SHARDED = re.compile(r"\b(ddp|dp|data[- ]parallel|replicated|no[- ]shard\w*)\b")
+PART = (
+    *("block", "partial", "some", "custom", "mixed", "activation", "checkpointing", "gradient"),
+    *("mlp", "attention", "attn", "core_attn", "layernorm", "moe", "moe_act", "mla_up_proj", "shared_experts"),
+)
+"""Words for recomputation of some layers or modules, which do not say how much."""
+NOTHING_SHARDED = re.compile(r"\b(ddp|[dtp]p|3d|(data|tensor|pipeline)[- ]parallel\w*|replicat\w*|no[- ]shard\w*)\b")
 STAGES: Sequence[tuple[int, re.Pattern[str]]] = (
-    (1, re.compile(r"\bzero[-_ ]?(stage)?[-_ ]?1\b|distributed[-_ ]optimizer|sharded[-_ ]optimizer|dist[-_ ]?opt")),
+    (
+        1,
+        re.compile(
+            r"\bzero[-_ ]?(stage)?[-_ ]?1\b|distributed[-_ ]optimizer|dist[-_ ]?opt"
+            r"|shard\w*[-_ ]optim|optim\w*[-_ ](states?[-_ ])?shard"
+        ),
+    ),
     (2, re.compile(r"\bzero[-_ ]?(stage)?[-_ ]?2\b|grad_op")),
-    (3, re.compile(r"\bzero[-_ ]?(stage)?[-_ ]?3\b|fsdp|full[-_ ]shard|hybrid[-_ ]shard|hsdp|fully[-_ ]sharded")),
+    (3, re.compile(r"\bzero[-_ ]?(stage)?[-_ ]?3\b|fsdp|full[-_ ]?shard|hybrid[-_ ]?shard|hsdp|fully[-_ ]sharded")),
     (0, re.compile(r"\bzero[-_ ]?(stage)?[-_ ]?0\b")),
 )
 """ZeRO stages, in the order in which they are looked for: FSDP with another word is that word's stage."""
@@ -73,7 +82,7 @@ def read_stage(cell: str) -> int | None:
     (3, 3, 2, 0)
     """
     text = cell.strip().lower()
-    if text in OPEN:
+    if text in OPEN or text == "zero":
         return None
     if text in FALSE and text not in ("0", "0.0"):
         return 0
