@@ -46,6 +46,11 @@ OTHER_STACK = "fsdp"
 
 AnyRow = TypeVar("AnyRow", bound=Row)
 
+NAMED_BY_RUNS = (
+    *("accelerators", "architectures", "hosts", "fabrics", "precisions", "optimizers", "stacks", "engines", "models"),
+)
+"""Tables of which a measured run may name a row."""
+
 
 class Catalog:
     """Tables of rows by id, and lookups by what people type. Make one with `load_catalog`.
@@ -277,16 +282,7 @@ class Catalog:
         InputError
             What is wrong in the user's files.
         """
-        for kind in (
-            "accelerators",
-            "architectures",
-            "fabrics",
-            "hosts",
-            "precisions",
-            "optimizers",
-            "stacks",
-            "models",
-        ):
+        for kind in NAMED_BY_RUNS:
             getattr(self, kind)
 
     # -- reading ---------------------------------------------------------------------------------------------------

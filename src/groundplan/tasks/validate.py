@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -141,11 +140,11 @@ def distinct(cases: Sequence[Case]) -> list[Case]:
     """Return the cases without repeats: one run that stands in two files counts once."""
     found: dict[object, Case] = {}
     for case in cases:
-        setting, layout = case.setting, case.layout
+        setting = case.setting
         software = setting.stack.id, setting.precision.id
         machines = setting.cluster.accelerator.id, setting.cluster.host.nic_bits_per_s
         ran = (case.run.text("source"), case.run.text("model"), case.job.model, *software, *machines)
-        sizes = (*astuple(layout), case.job.sequence, case.job.global_batch, f"{case.measured:.4g}")
+        sizes = (case.layout, case.job.sequence, case.job.global_batch, f"{case.measured:.4g}")
         found.setdefault((ran, sizes), case)
     return list(found.values())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -11,14 +10,14 @@ from groundplan import __version__
 from groundplan.catalog.catalog import Catalog
 from groundplan.errors import InputError
 from groundplan.estimate.serving_intervals import serving_interval
-from groundplan.tasks.validate import PUBLISHED
+from groundplan.tasks.validate import PUBLISHED, Files, file_paths, without_prediction
 from groundplan.validation.measured import MeasuredRun, Unpredictable, read_measured
 from groundplan.validation.score import Label, Predicted, Validation, scored
 from groundplan.validation.serving_predict import predict_serving
 from groundplan.validation.serving_reading import COLUMNS, NEEDED, QUANTITIES, ServingCase, read_serving_case
 
 
-def validate_serving(catalog: Catalog, data: Sequence[Path] = ()) -> Validation:
+def validate_serving(catalog: Catalog, data: Files = ()) -> Validation:
     """Predict latency and throughput of every measured serving run and report the errors by set.
 
     A run has a row for each quantity its source measured: `ttft_ms`, `tpot_ms`, `tokens_per_s_total`.
@@ -27,7 +26,7 @@ def validate_serving(catalog: Catalog, data: Sequence[Path] = ()) -> Validation:
     ----------
     catalog : Catalog
         The catalog.
-    data : sequence of Path
+    data : path or sequence of paths
         CSV files of measured serving runs; none = the published ones that come with the product.
 
     Raises
@@ -35,7 +34,9 @@ def validate_serving(catalog: Catalog, data: Sequence[Path] = ()) -> Validation:
     InputError
         A file that is no table of serving runs, or in which no run can be predicted.
     """
-    runs = [run for path in data or (PUBLISHED / "serving.csv",) for run in read_measured(path, COLUMNS, NEEDED)]
+    catalog.check_user_rows()
+    paths = file_paths(data) or [PUBLISHED / "serving.csv"]
+    runs = [run for path in paths for run in read_measured(path, COLUMNS, NEEDED)]
     cases, unpredictable = read_serving_cases(runs, catalog)
     found = predict_serving(cases, catalog)
     places = [
@@ -72,7 +73,7 @@ def validate_serving(catalog: Catalog, data: Sequence[Path] = ()) -> Validation:
         sets=sets,
         rows=rows,
         unpredictable=tuple(unpredictable),
-        warnings=_warnings(unpredictable),
+        warnings=without_prediction(unpredictable),
     )
 
 
@@ -105,9 +106,3 @@ def _what(case: ServingCase) -> str:
         f"{case.run.text('model')}, {case.deployment.devices} x {case.cluster.accelerator.id}, "
         f"{case.deployment.weights}, {load.prompt:g} + {load.output:g} tokens, {at}"
     )
-
-
-def _warnings(unpredictable: Sequence[Unpredictable]) -> tuple[str, ...]:
-    if not unpredictable:
-        return ()
-    return (f"{len(unpredictable)} rows have no prediction, e.g. {unpredictable[0].id}: {unpredictable[0].reason}",)
