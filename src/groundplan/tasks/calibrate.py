@@ -111,14 +111,9 @@ def calibrate(catalog: Catalog, data: Files = (), refine: bool = False) -> Calib
     if refine and not own:
         raise InputError("nothing to refine from", "name a file of your own measured runs with --data")
     catalog.check_user_rows()
-    if refine:
-        catalog = catalog.unrefined()
+    catalog = catalog.unrefined() if refine else catalog
     paths = own if refine else [PUBLISHED / "training.csv", *own]
-    constants = fitted_constants()
-    if refine:
-        constants = tuple(
-            replace(one, prior=one.value(catalog), spread=one.spread * REFINED_SPREAD) for one in constants
-        )
+    constants = _expected(catalog) if refine else fitted_constants()
     now = {one: one.value(catalog) for one in constants}
     evidence, unpredictable, warnings = _gathered(paths, catalog, now)
     cases = evidence.cases
@@ -138,14 +133,13 @@ def calibrate(catalog: Catalog, data: Files = (), refine: bool = False) -> Calib
         unseen, folds = out_of_fold(evidence, constants, catalog, fitted)
         held_out, sets = _score(evidence, unseen, unseen_factors(cases, unseen, fold_names(cases)))
         intervals = tuple(regime_intervals(cases, unseen, _kin(constants)))
-    shown = held_out or after
     return Calibration(
         schema="groundplan/calibrate/1",
         tool_version=__version__,
         catalog_version=catalog.version,
         refined=refine,
         headline=f"{len(cases)} runs: median error {before.median_ape:.1f} % before, {after.median_ape:.1f} % after"
-        + (f", {shown.median_ape:.1f} % on runs not seen" if held_out else ""),
+        + (f", {held_out.median_ape:.1f} % on runs not seen" if held_out else ""),
         constants=tuple(_fitted(one, fitted, evidence, catalog) for one in fitted),
         before=before,
         after=after,
@@ -155,6 +149,13 @@ def calibrate(catalog: Catalog, data: Files = (), refine: bool = False) -> Calib
         intervals=intervals,
         unpredictable=tuple(unpredictable),
         warnings=warnings,
+    )
+
+
+def _expected(catalog: Catalog) -> tuple[Constant, ...]:
+    """Return the constants as a refinement expects them: near the catalog's, and firmly."""
+    return tuple(
+        replace(one, prior=one.value(catalog), spread=one.spread * REFINED_SPREAD) for one in fitted_constants()
     )
 
 
