@@ -93,8 +93,7 @@ def calibrate(catalog: Catalog, data: Files = (), refine: bool = False) -> Calib
     Parameters
     ----------
     catalog : Catalog
-        The catalog, whose constants are the start, and the expectation of a refinement: without what an earlier
-        refinement wrote into the user's folders, so that the same runs give the same answer however often.
+        The catalog; a refinement expects its constants, less what earlier refinements wrote into the user's folders.
     data : path or sequence of paths
         CSV files of measured runs. They join the published ones, unless `refine`.
     refine : bool
@@ -107,20 +106,18 @@ def calibrate(catalog: Catalog, data: Files = (), refine: bool = False) -> Calib
     MissingExtra
         Without scipy.
     """
-    own = file_paths(data)
-    if refine and not own:
+    paths = file_paths(data) if refine else [PUBLISHED / "training.csv", *file_paths(data)]
+    if not paths:
         raise InputError("nothing to refine from", "name a file of your own measured runs with --data")
-    catalog.check_user_rows()
-    catalog = catalog.unrefined() if refine else catalog
-    paths = own if refine else [PUBLISHED / "training.csv", *own]
+    catalog = _checked(catalog, refine)
     constants = _expected(catalog) if refine else fitted_constants()
     now = {one: one.value(catalog) for one in constants}
     evidence, unpredictable, warnings = _gathered(paths, catalog, now)
-    cases = evidence.cases
+    cases, everything = evidence.cases, np.ones(len(evidence.cases), dtype=bool)
     seconds = evidence.seconds(catalog, now)
     if refine:
         _check_units(evidence.measured, seconds)
-    fitted = fit(evidence, constants, catalog, np.ones(len(cases), dtype=bool))
+    fitted = fit(evidence, constants, catalog, everything)
     factors = step_factors(cases)
     before = _score(evidence, seconds, factors)[0]
     after, sets = _score(evidence, evidence.seconds(catalog, fitted), factors)
@@ -138,8 +135,7 @@ def calibrate(catalog: Catalog, data: Files = (), refine: bool = False) -> Calib
         tool_version=__version__,
         catalog_version=catalog.version,
         refined=refine,
-        headline=f"{len(cases)} runs: median error {before.median_ape:.1f} % before, {after.median_ape:.1f} % after"
-        + (f", {held_out.median_ape:.1f} % on runs not seen" if held_out else ""),
+        headline=_headline(before, after, held_out),
         constants=tuple(_fitted(one, fitted, evidence, catalog) for one in fitted),
         before=before,
         after=after,
@@ -150,6 +146,18 @@ def calibrate(catalog: Catalog, data: Files = (), refine: bool = False) -> Calib
         unpredictable=tuple(unpredictable),
         warnings=warnings,
     )
+
+
+def _checked(catalog: Catalog, refine: bool) -> Catalog:
+    """Return the catalog to start from, read in full, so that an error in it is not blamed on the runs."""
+    catalog.check_user_rows()
+    return catalog.unrefined() if refine else catalog
+
+
+def _headline(before: SetScore, after: SetScore, held_out: SetScore | None) -> str:
+    unseen = f", {held_out.median_ape:.1f} % on runs not seen" if held_out else ""
+    errors = f"{before.median_ape:.1f} % before, {after.median_ape:.1f} % after"
+    return f"{after.rows} runs: median error {errors}{unseen}"
 
 
 def _expected(catalog: Catalog) -> tuple[Constant, ...]:
