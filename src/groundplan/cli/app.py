@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from groundplan import __version__
-from groundplan.cli import calculators, catalog, plans, proofs, serving, simulation
+from groundplan.cli import calculators, catalog, finops, plans, proofs, serving, simulation
 from groundplan.cli.answers import answers
 from groundplan.cli.asked import Answer
 
@@ -46,6 +46,14 @@ simulations = typer.Typer(
 )
 
 
+accounts = typer.Typer(
+    help="What ran, what was billed, who pays, what was wasted.",
+    rich_markup_mode=None,
+    context_settings=SETTINGS,
+    invoke_without_command=True,
+)
+
+
 @app.callback()
 def groundplan(
     context: typer.Context,
@@ -73,6 +81,12 @@ def validate_group(context: typer.Context) -> None:
 @simulations.callback()
 def simulate_group(context: typer.Context) -> None:
     """What happens over time: every request of a trace followed through a fleet."""
+    _help_without_command(context)
+
+
+@accounts.callback()
+def finops_group(context: typer.Context) -> None:
+    """What really ran and what was really billed: who pays, what was wasted, whether the plan held."""
     _help_without_command(context)
 
 
@@ -106,14 +120,22 @@ PROOF_COMMANDS: dict[str, Callable[..., Answer]] = {
     "memory": proofs.memory,
     "serving": proofs.serving,
 }
+FINOPS_COMMANDS: dict[str, Callable[..., Answer]] = {
+    "import": finops.import_,
+    "total": finops.total,
+    "quarantine": finops.quarantine,
+}
 for body in COMMANDS:
     app.command(name=body.__name__)(answers(body))
 for name, body in CATALOG_COMMANDS.items():
     catalogs.command(name=name)(answers(body))
 for name, body in PROOF_COMMANDS.items():
     proof.command(name=name)(answers(body, without=OF_A_PLAN))
+for name, body in FINOPS_COMMANDS.items():
+    accounts.command(name=name)(answers(body))
 app.command(name="calibrate")(answers(proofs.calibrate, without=OF_A_PLAN))
 simulations.command(name="serve")(answers(simulation.serve))
 app.add_typer(simulations, name="simulate")
 app.add_typer(proof, name="validate")
+app.add_typer(accounts, name="finops")
 app.add_typer(catalogs, name="catalog")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from groundplan import quantities
@@ -64,6 +65,19 @@ def per(text: str, unit: str) -> str:
     ('$3/h', 'unknown')
     """
     return text if text == UNKNOWN else f"{text}/{unit}"
+
+
+def money(amount: str | None, currency: str = "USD") -> str:
+    """Say an exact amount of money as bills do, to the cent.
+
+    >>> money("1234.567"), money("-0.001"), money("12", "EUR"), money(None)
+    ('$1,234.57', '$0.00', '12.00 EUR', 'unknown')
+    """
+    if amount is None:
+        return UNKNOWN
+    cents = Decimal(amount).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
+    sign, size = ("-" if cents < 0 else ""), f"{abs(cents):,}"
+    return f"{sign}${size}" if currency == "USD" else f"{sign}{size} {currency}"
 
 
 def mass_text(mass_kg: float | None) -> str:

@@ -27,6 +27,9 @@ VIEWS = {
     "catalog-check": "catalog",
     "validate": "validation",
     "calibrate": "calibration",
+    "finops-import": "finops.lake",
+    "finops-total": "finops.lake",
+    "finops-quarantine": "finops.lake",
     "diff": "diff",
     "explain": "explain",
 }

@@ -1,0 +1,1 @@
+"""Importers: files of other tools, recognised by what is in them, become rows of the lake."""

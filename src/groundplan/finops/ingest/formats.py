@@ -1,0 +1,27 @@
+"""Every format that can be imported."""
+
+from __future__ import annotations
+
+from groundplan.errors import InputError
+from groundplan.finops.ingest.focus import FOCUS
+from groundplan.finops.ingest.head import Head
+from groundplan.finops.ingest.importer import Importer
+from groundplan.finops.ingest.rates import RATES
+
+FORMATS: tuple[Importer, ...] = (FOCUS, RATES)
+
+
+def importer_of(head: Head) -> Importer:
+    """Return the importer of a file.
+
+    Raises
+    ------
+    InputError
+        No importer knows it; says what was seen and what would be known.
+    """
+    for importer in FORMATS:
+        if importer.recognises(head):
+            return importer
+    seen = f"the columns {', '.join(list(head.columns)[:6])}, ..." if head.columns else f"{head.form} of another shape"
+    known = ", ".join(importer.name for importer in FORMATS)
+    raise InputError(f"{head.path} is of no known format: it has {seen}", f"known: {known}")

@@ -1,0 +1,1 @@
+"""A folder of Parquet with a manifest: whole at every instant, append-only, queried by DuckDB."""

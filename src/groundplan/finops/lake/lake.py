@@ -1,0 +1,128 @@
+"""The lake: open it, know its parts, ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from groundplan.errors import InputError, UnknownName
+from groundplan.finops.lake.datasets import PROBLEM, RAW, Dataset, datasets
+from groundplan.finops.lake.engine import connect, literal, quoted, rows
+from groundplan.finops.lake.folder import Folder, LocalFolder, RemoteFolder, filesystem_of, folder_at
+from groundplan.finops.lake.manifest import FOLDER, Commit, Part, commits
+
+IMPORT = "x_import"  # number of the commit that brought a row
+
+
+class Lake:
+    """A folder of Parquet with a manifest, at a path or URL.
+
+    Parameters
+    ----------
+    location : str
+        A folder or fsspec URL.
+    create : bool
+        Whether a folder without a manifest may become a lake.
+
+    Raises
+    ------
+    InputError
+        No lake there; a folder that holds something else.
+    """
+
+    def __init__(self, location: str, create: bool = False) -> None:
+        self.location = location
+        self.folder: Folder = folder_at(location)
+        self.commits: tuple[Commit, ...] = commits(self.folder)
+        if not self.commits and not create:
+            raise InputError(f"there is no lake at {location}", "groundplan finops import --lake LAKE FILE makes one")
+        if not self.commits and _holds_something_else(self.folder):
+            raise InputError(f"{location} is no lake and not empty", "name a new or an empty folder")
+
+    def refresh(self) -> None:
+        """Read the manifest again: another import may have added to it."""
+        self.commits = commits(self.folder)
+
+    def parts(self, dataset: str) -> tuple[Part, ...]:
+        """Return the Parquet files of a dataset, oldest import first."""
+        return tuple(part for commit in self.commits for part in commit.parts if part.dataset == dataset)
+
+    def holds(self, dataset: str) -> bool:
+        """Say whether a dataset has rows."""
+        return any(part.rows for part in self.parts(dataset))
+
+    def need(self, dataset: str, what: str) -> None:
+        """Refuse a question whose rows were never imported.
+
+        Raises
+        ------
+        InputError
+            The dataset is empty.
+        """
+        if not self.holds(dataset):
+            raise InputError(f"the lake has no {dataset}", f"import {what} first: groundplan finops import")
+
+    def connect(self) -> Any:
+        """Return a DuckDB connection with one view a dataset; keyed rows in their last version, bad rows left out."""
+        connection = connect()
+        filesystem = filesystem_of(self.folder)
+        if filesystem is not None:
+            connection.register_filesystem(filesystem)
+        for dataset in datasets().values():
+            connection.execute(f"CREATE VIEW {dataset.name} AS {self.view_sql(dataset)}")
+        return connection
+
+    def view_sql(self, dataset: Dataset) -> str:
+        """Return the SELECT behind a dataset's view."""
+        parts = self.parts(dataset.name)
+        if not parts:
+            return f"SELECT {_nothing(dataset)} WHERE false"
+        columns = ", ".join(quoted(column) for column in dataset.columns)
+        files = ", ".join(literal(self.folder.address(part.path)) for part in parts)
+        sql = f"SELECT {columns} FROM read_parquet([{files}], union_by_name = true) WHERE {PROBLEM} IS NULL"
+        if dataset.key:
+            key = ", ".join(quoted(column) for column in dataset.key)
+            sql += f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {IMPORT} DESC) = 1"
+        return sql
+
+    def quarantine(self) -> list[dict[str, Any]]:
+        """Return every quarantined row: the file it came in, why it is there, and the row as it came."""
+        found: list[dict[str, Any]] = []
+        for commit in self.commits:
+            for part in commit.parts:
+                if part.quarantined:
+                    found += self._quarantined(commit, part)
+        return found
+
+    def _quarantined(self, commit: Commit, part: Part) -> Iterable[dict[str, Any]]:
+        connection = connect()
+        filesystem = filesystem_of(self.folder)
+        if filesystem is not None:
+            connection.register_filesystem(filesystem)
+        sql = f"SELECT {PROBLEM} AS problem, {RAW} AS raw FROM read_parquet(?) WHERE {PROBLEM} IS NOT NULL ORDER BY ALL"
+        named = {"file": commit.source.name, "dataset": part.dataset}
+        return [named | row for row in rows(connection, sql, [self.folder.address(part.path)])]
+
+
+def dataset_named(name: str) -> Dataset:
+    """Return a dataset by its name.
+
+    Raises
+    ------
+    UnknownName
+        No dataset has it.
+    """
+    if name not in datasets():
+        raise UnknownName("dataset", name, datasets())
+    return datasets()[name]
+
+
+def _nothing(dataset: Dataset) -> str:
+    return ", ".join(f"CAST(NULL AS {dataset.sql_type(column)}) AS {quoted(column)}" for column in dataset.columns)
+
+
+def _holds_something_else(folder: Folder) -> bool:
+    if isinstance(folder, LocalFolder) and folder.root.is_dir():
+        ours = {FOLDER, "data", "work", ".lock"}
+        return any(path.name not in ours for path in folder.root.iterdir())
+    return isinstance(folder, RemoteFolder) and bool(folder.names(""))
