@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import json
 import re
 from pathlib import Path
 from types import ModuleType
@@ -103,3 +104,27 @@ def test_the_errors_the_readme_tells_are_those_of_the_runs_not_seen():
             pytest.approx(float(one["median_ape"]), abs=0.051),
             pytest.approx(float(one["p90_ape"]), abs=0.051),
         )
+
+
+def test_a_wrong_calibration_is_refused_before_any_table_is_touched(tmp_path, monkeypatch):
+    spec = importlib.util.spec_from_file_location("adopt", ROOT / "docs" / "accuracy" / "adopt.py")
+    assert spec is not None and spec.loader is not None
+    adopt = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(adopt)
+    monkeypatch.setattr(adopt, "DATA", tmp_path)
+    monkeypatch.setattr(adopt, "HELD_OUT", tmp_path / "held_out.csv")
+    tables = ROOT / "src/groundplan/catalog/data"
+    for name in ("architectures.csv", "stacks.csv"):
+        (tmp_path / name).write_bytes((tables / name).read_bytes())
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    wrong = tmp_path.parent / "wrong.json"
+    full = {"schema": adopt.SCHEMA, "refined": False, "constants": [], "sets": [], "held_out": None, "after": None}
+    stranger = {"table": "stacks", "row": "nonesuch", "attribute": "launch", "shared": [], "rows": 3}
+    for text in ("{", "[]", '{"schema": "groundplan/plan/1"}', json.dumps(full | {"intervals": []})):
+        wrong.write_text(text, encoding="utf-8")
+        with pytest.raises(SystemExit):
+            adopt.main([str(wrong)])
+    wrong.write_text(json.dumps(full | {"intervals": [{}], "constants": [stranger]}), encoding="utf-8")
+    with pytest.raises(SystemExit, match="has no line for"):
+        adopt.main([str(wrong)])
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -273,3 +274,42 @@ def test_a_command_loads_only_what_it_needs(arguments: list[str], unloaded: set[
     code = f"import sys; from groundplan.cli import main; main({arguments!r}); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert set(done.stdout.splitlines()[-1].split()) & unloaded == set()
+
+
+@pytest.mark.parametrize("command", [("validate", "training"), ("validate", "memory"), ("calibrate",)])
+@pytest.mark.parametrize("option", [("--set", "a=b"), ("--exit-code",), ("--as-of", "2026-01-01")])
+def test_measured_runs_have_no_options_of_a_plan(capsys, command, option):
+    assert "unknown option" in refused(capsys, *command, *option)
+    assert option[0] not in run(capsys, *command, "--help")[1]
+
+
+def test_a_file_without_its_flag_is_told_where_it_belongs(capsys):
+    assert "--data runs.csv" in refused(capsys, "validate", "training", "runs.csv")
+
+
+def test_a_suffix_that_asks_for_no_form_is_refused(capsys, tmp_path):
+    assert "unknown suffix of --out '.xyz'" in refused(capsys, *COST, "--out", str(tmp_path / "answer.xyz"))
+    assert not (tmp_path / "answer.xyz").exists()
+    assert run(capsys, *COST, "--out", str(tmp_path / "answer.xyz"), "--format", "json")[0] == 0
+
+
+def test_two_answers_do_not_go_into_one_file(capsys, tmp_path):
+    target = str(tmp_path / "both.txt")
+    assert "both name" in refused(capsys, "calibrate", "--refine", "--data", "x.csv", "--rows", target, "--out", target)
+
+
+def test_a_terminal_that_knows_few_characters_is_no_error(tmp_path):
+    """Every command: what the terminal cannot show becomes a question mark."""
+    runs = tmp_path / "runs.csv"
+    runs.write_text(
+        "id,model,layers,hidden,heads,vocab,seq_len,gpu,n_gpus,micro_batch,step_time_s\n"
+        "f\u00fcnf,mod\u00e8le,4,640,10,1000,2048,H100,1,1,1\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "groundplan", "validate", "training", "--data", str(runs)],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"f?nf" in done.stdout

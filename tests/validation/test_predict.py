@@ -84,7 +84,7 @@ def test_a_row_that_cannot_be_predicted_is_counted_and_named(tmp_path):
     result = validate_training(CATALOG, [path])
     assert [row.id for row in result.unpredictable] == [lines[1].split(",")[0]]
     assert "unknown accelerator" in result.unpredictable[0].reason
-    assert any("1 rows have no prediction" in warning for warning in result.warnings)
+    assert any("1 row has no prediction" in warning for warning in result.warnings)
     assert len(result.rows) == 8
 
 

@@ -181,7 +181,7 @@ def test_what_cannot_be_predicted_says_why(cells, said):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "has no column layers"),
+        ("", "is empty"),
         ("a,b\n1,2\n", "has no column layers"),
         (",".join(COLUMNS) + "\n", "has no rows"),
     ],

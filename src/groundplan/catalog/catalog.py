@@ -46,6 +46,11 @@ OTHER_STACK = "fsdp"
 
 AnyRow = TypeVar("AnyRow", bound=Row)
 
+NAMED_BY_RUNS = (
+    *("accelerators", "architectures", "hosts", "fabrics", "precisions", "optimizers", "stacks", "engines", "models"),
+)
+"""Tables of which a measured run may name a row."""
+
 
 class Catalog:
     """Tables of rows by id, and lookups by what people type. Make one with `load_catalog`.
@@ -53,8 +58,9 @@ class Catalog:
     A table is read on first use; rows are in base units, None where unknown, and carry the source of each figure.
     """
 
-    def __init__(self, folders: Sequence[Path] = ()) -> None:
+    def __init__(self, folders: Sequence[Path] = (), refinements: bool = True) -> None:
         self._folders = tuple(folders)
+        self._refinements = refinements
         self._indexes: dict[str, NameIndex] = {}
 
     # -- tables ----------------------------------------------------------------------------------------------------
@@ -264,11 +270,26 @@ class Catalog:
         texts += [path.read_text(encoding="utf-8", errors="replace") for path in model_files(self._folders).values()]
         return f"{VERSION}+{sha256(chr(0).join(texts).encode()).hexdigest()[:8]}" if texts else VERSION
 
+    def unrefined(self) -> Catalog:
+        """Return the catalog without the constants that `groundplan calibrate --rows` wrote into the user's folders."""
+        return Catalog(self._folders, refinements=False)
+
+    def check_user_rows(self) -> None:
+        """Read all of the user's rows that a measured run may name, so that an error of theirs is no run's.
+
+        Raises
+        ------
+        InputError
+            What is wrong in the user's files.
+        """
+        for kind in NAMED_BY_RUNS:
+            getattr(self, kind)
+
     # -- reading ---------------------------------------------------------------------------------------------------
 
     @cached_property
     def _user(self) -> UserRows:
-        return read_user_rows(self._folders)
+        return read_user_rows(self._folders, self._refinements)
 
     @cached_property
     def _prices_by_host(self) -> Mapping[str, list[Price]]:

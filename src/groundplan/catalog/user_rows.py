@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 LARGEST_FILE = 4_000_000
 """Bytes of the largest file that is read: a catalog of thousands of rows is far smaller."""
+REFINEMENT = "# groundplan calibrate\n"
+"""First line of a file of fitted constants, as `groundplan calibrate --rows` writes it."""
 ROW_KEYS = ("like", "source", "evidence", "note")
 VALUE_KEYS = ("value", "unit", "source", "evidence", "note")
 PRICE_KEYS = ("host", "provider", "region", "option", "usd_per_hour", "date", "evidence", "source")
@@ -57,8 +59,8 @@ class UserRows:
     texts: list[str] = field(default_factory=list)  # what was read, for the digest
 
 
-def read_user_rows(folders: tuple[Path, ...]) -> UserRows:
-    """Read every `*.yaml` and `*.yml` of the folders.
+def read_user_rows(folders: tuple[Path, ...], refinements: bool = True) -> UserRows:
+    """Read every `*.yaml` and `*.yml` of the folders; without `refinements`, not those that calibrate wrote.
 
     Raises
     ------
@@ -68,11 +70,11 @@ def read_user_rows(folders: tuple[Path, ...]) -> UserRows:
     found = UserRows()
     for folder in folders:
         for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
-            _read_file(path, found)
+            _read_file(path, found, refinements)
     return found
 
 
-def _read_file(path: Path, found: UserRows) -> None:
+def _read_file(path: Path, found: UserRows, refinements: bool) -> None:
     import yaml  # only who has own rows pays for it
 
     try:
@@ -81,6 +83,8 @@ def _read_file(path: Path, found: UserRows) -> None:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}", "write YAML in UTF-8") from None
+    if text.startswith(REFINEMENT) and not refinements:
+        return
     try:
         root = yaml.compose(text, yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +14,15 @@ from groundplan.cli.asked import Answer, Asked
 from groundplan.errors import InputError, UnknownName
 
 FORMATS = ("table", "json", "csv", "md", "html")
-SUFFIXES = {".json": "json", ".csv": "csv", ".md": "md", ".markdown": "md", ".html": "html", ".htm": "html"}
+SUFFIXES = {
+    ".txt": "table",
+    ".json": "json",
+    ".csv": "csv",
+    ".md": "md",
+    ".markdown": "md",
+    ".html": "html",
+    ".htm": "html",
+}
 EXIT_NOT_OK = 3
 
 
@@ -47,8 +55,16 @@ def _shared_options(
     form = form.lower() if form else None
     if form is not None and form not in FORMATS:
         raise UnknownName("format", form, FORMATS)
-    form = form or SUFFIXES.get(out.suffix.lower() if out else "", "table")
+    form = form or _form_of(out)
     return Asked(form, out, force, tuple(sets or ()), wide, exit_code, _date(as_of))
+
+
+def _form_of(out: Path | None) -> str:
+    """Return the form that the name of a file asks for; a table where it has no suffix, or is a text."""
+    suffix = out.suffix.lower() if out else ""
+    if suffix and suffix not in SUFFIXES:
+        raise UnknownName("suffix of --out", suffix, SUFFIXES)
+    return SUFFIXES.get(suffix, "table")
 
 
 def _date(text: str | None) -> date | None:
@@ -60,16 +76,16 @@ def _date(text: str | None) -> date | None:
         raise InputError(f"--as-of {text!r} is no date", "write year-month-day, e.g. 2026-11-23") from None
 
 
-def answers(body: Callable[..., Answer]) -> Callable[..., None]:
+def answers(body: Callable[..., Answer], without: Sequence[str] = ()) -> Callable[..., None]:
     """Make a command of a function that takes its own flags and `asked`, and returns an answer.
 
-    The command has the flags of `body` and those every command has; it delivers what `body` returns. A flag of
-    `body` takes the place of a shared one of the same name.
+    The command has the flags of `body` and those every command has, `without` those that say nothing to it; a flag
+    of `body` takes the place of a shared one of the same name. It delivers what `body` returns.
     """
     own = [p for p in inspect.signature(body, eval_str=True).parameters.values() if p.name != "asked"]
-    taken = {parameter.name for parameter in own}
+    left_out = {*without, *(parameter.name for parameter in own)}
     every = inspect.signature(_shared_options, eval_str=True).parameters.values()
-    shared = [parameter for parameter in every if parameter.name not in taken]
+    shared = [parameter for parameter in every if parameter.name not in left_out]
     names = {parameter.name for parameter in shared}
 
     def command(**given: Any) -> None:

@@ -107,8 +107,9 @@ COMMANDS: tuple[Callable[..., Answer], ...] = (
     calculators.cost,
     plans.explain,
     plans.diff,
-    proofs.calibrate,
 )
+OF_A_PLAN = ("sets", "exit_code", "as_of")
+"""Options about a brief, a verdict and prices, of which measured runs have none."""
 CATALOG_COMMANDS: dict[str, Callable[..., Answer]] = {
     "list": catalog.listing,
     "show": catalog.show,
@@ -132,9 +133,10 @@ for body in COMMANDS:
 for name, body in CATALOG_COMMANDS.items():
     catalogs.command(name=name)(answers(body))
 for name, body in PROOF_COMMANDS.items():
-    proof.command(name=name)(answers(body))
+    proof.command(name=name)(answers(body, without=OF_A_PLAN))
 for name, body in FINOPS_COMMANDS.items():
     accounts.command(name=name)(answers(body))
+app.command(name="calibrate")(answers(proofs.calibrate, without=OF_A_PLAN))
 simulations.command(name="serve")(answers(simulation.serve))
 app.add_typer(simulations, name="simulate")
 app.add_typer(proof, name="validate")

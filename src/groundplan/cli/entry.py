@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -22,6 +23,9 @@ EXIT_INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0 ok, 1 failure, 2 wrong request, 3 not feasible (`--exit-code`)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that knows few characters shows ? for the others
+            stream.reconfigure(errors="replace")
     try:
         code = app(args=given, prog_name="groundplan", standalone_mode=False)
     except GroundplanError as error:
@@ -83,6 +87,10 @@ def _request_error(error: Exception) -> InputError:
         return UnknownName(f"option of {path}", str(getattr(error, "option_name", "")), [*names, "--help"])
     if message.startswith("No such command"):
         return UnknownName("command", message.split("'")[1], getattr(command, "commands", {}))
+    taken = [str(flag) for parameter in getattr(command, "params", ()) for flag in _flags(parameter)]
+    extra = message.rpartition("(")[2].rstrip(".)") if "extra argument" in message else ""
+    if "--data" in taken and extra:
+        return InputError(message.rstrip("."), f"name the file with --data: {path} --data {extra.split()[0]}")
     return InputError(message.rstrip("."), f"see {path} --help")
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from groundplan.cli.asked import Answer, Asked
+from groundplan.errors import InputError
 
 Data = Annotated[
     list[Path] | None,
@@ -92,6 +93,8 @@ def calibrate(
 
     if rows is not None:
         check_target(rows, asked.force)
+        if asked.out is not None and rows.resolve() == asked.out.resolve():
+            raise InputError(f"--rows and --out both name {rows}", "give each a file of its own")
     found = task(load_catalog(), data or (), refine)
     if rows is not None:
         write_file(rows, catalog_rows(found), asked.force)

@@ -10,15 +10,34 @@ import numpy as np
 
 from groundplan import __version__
 from groundplan.catalog.catalog import Catalog
+from groundplan.catalog.user_rows import REFINEMENT
 from groundplan.errors import InputError
 from groundplan.evidence import Result
-from groundplan.tasks.validate import PUBLISHED, distinct, read_cases
+from groundplan.tasks.validate import (
+    PUBLISHED,
+    Files,
+    distinct,
+    file_paths,
+    out_of_range,
+    read_cases,
+    without_prediction,
+)
 from groundplan.validation.conformal import RegimeInterval, regime_intervals, unseen_factors
 from groundplan.validation.constants import Constant, fitted_constants
+from groundplan.validation.doubts import (
+    FAIR_COVERAGE,
+    far_off,
+    is_far,
+    not_understood,
+    overfull,
+    repeated,
+    said_times,
+    unit_question,
+)
 from groundplan.validation.fitting import Evidence, fit, gather, influenced
 from groundplan.validation.folds import fold_names, out_of_fold
 from groundplan.validation.measured import Unpredictable, read_measured
-from groundplan.validation.predict import Array
+from groundplan.validation.predict import Array, overfull_notes
 from groundplan.validation.replays import is_replay
 from groundplan.validation.score import Label, Predicted, SetScore, scored, set_name, step_factors
 
@@ -67,16 +86,17 @@ class Calibration(Result):
     folds: tuple[str, ...]
     intervals: tuple[RegimeInterval, ...]
     unpredictable: tuple[Unpredictable, ...]
+    warnings: tuple[str, ...]
 
 
-def calibrate(catalog: Catalog, data: Sequence[Path] = (), refine: bool = False) -> Calibration:
+def calibrate(catalog: Catalog, data: Files = (), refine: bool = False) -> Calibration:
     """Fit the constants of step times.
 
     Parameters
     ----------
     catalog : Catalog
-        The catalog, whose constants are the start, and the expectation of a refinement.
-    data : sequence of Path
+        The catalog; a refinement expects its constants, less what earlier refinements wrote into the user's folders.
+    data : path or sequence of paths
         CSV files of measured runs. They join the published ones, unless `refine`. With `refine`, also replays of
         request traces or folders of them, which move an engine's constants instead.
     refine : bool
@@ -85,47 +105,42 @@ def calibrate(catalog: Catalog, data: Sequence[Path] = (), refine: bool = False)
     Raises
     ------
     InputError
-        Files that are no tables of measured runs, or too few runs that can be predicted.
+        Files that are no tables of measured runs, too few runs that can be predicted, or runs in another unit.
     MissingExtra
         Without scipy.
     """
-    if refine and not data:
+    paths = file_paths(data) if refine else [PUBLISHED / "training.csv", *file_paths(data)]
+    if not paths:
         raise InputError("nothing to refine from", "name a file of your own measured runs with --data")
-    if any(is_replay(path) for path in data):
-        return _by_replays(catalog, data, refine)
-    paths = list(data) if refine else [PUBLISHED / "training.csv", *data]
-    cases, unpredictable = read_cases([run for path in paths for run in read_measured(path)], catalog)
-    cases = distinct(cases)
-    if len(cases) < FEWEST_RUNS:
-        why = f"; e.g. {unpredictable[0].id}: {unpredictable[0].reason}" if unpredictable else ""
-        raise InputError(f"{len(cases)} runs can be predicted, too few for a fit{why}", f"give {FEWEST_RUNS} or more")
-    evidence = gather(cases, catalog)
-    constants = fitted_constants()
-    if refine:
-        constants = tuple(
-            replace(one, prior=one.value(catalog), spread=one.spread * REFINED_SPREAD) for one in constants
-        )
-    everything = np.ones(len(cases), dtype=bool)
-    fitted = fit(evidence, constants, catalog, everything)
+    catalog = _checked(catalog, refine)
+    if any(is_replay(path) for path in paths):
+        return _by_replays(catalog, file_paths(data), refine)
+    constants = _expected(catalog) if refine else fitted_constants()
     now = {one: one.value(catalog) for one in constants}
+    evidence, unpredictable, warnings = _gathered(paths, catalog, now)
+    cases, everything = evidence.cases, np.ones(len(evidence.cases), dtype=bool)
+    seconds = evidence.seconds(catalog, now)
+    if refine:
+        _check_units(evidence.measured, seconds)
+    fitted = fit(evidence, constants, catalog, everything)
     factors = step_factors(cases)
-    before = _score(evidence, evidence.seconds(catalog, now), factors)[0]
+    before = _score(evidence, seconds, factors)[0]
     after, sets = _score(evidence, evidence.seconds(catalog, fitted), factors)
     held_out: SetScore | None = None
     folds: tuple[str, ...] = ()
     intervals: tuple[RegimeInterval, ...] = ()
-    if not refine:
+    if refine:
+        warnings += _narrow(after)
+    else:
         unseen, folds = out_of_fold(evidence, constants, catalog, fitted)
         held_out, sets = _score(evidence, unseen, unseen_factors(cases, unseen, fold_names(cases)))
         intervals = tuple(regime_intervals(cases, unseen, _kin(constants)))
-    shown = held_out or after
     return Calibration(
         schema="groundplan/calibrate/1",
         tool_version=__version__,
         catalog_version=catalog.version,
         refined=refine,
-        headline=f"{len(cases)} runs: median error {before.median_ape:.1f} % before, {after.median_ape:.1f} % after"
-        + (f", {shown.median_ape:.1f} % on runs not seen" if held_out else ""),
+        headline=_headline(before, after, held_out),
         constants=tuple(_fitted(one, fitted, evidence, catalog) for one in fitted),
         before=before,
         after=after,
@@ -134,6 +149,74 @@ def calibrate(catalog: Catalog, data: Sequence[Path] = (), refine: bool = False)
         folds=folds,
         intervals=intervals,
         unpredictable=tuple(unpredictable),
+        warnings=warnings,
+    )
+
+
+def _checked(catalog: Catalog, refine: bool) -> Catalog:
+    """Return the catalog to start from, read in full, so that an error in it is not blamed on the runs."""
+    catalog.check_user_rows()
+    return catalog.unrefined() if refine else catalog
+
+
+def _headline(before: SetScore, after: SetScore, held_out: SetScore | None) -> str:
+    unseen = f", {held_out.median_ape:.1f} % on runs not seen" if held_out else ""
+    errors = f"{before.median_ape:.1f} % before, {after.median_ape:.1f} % after"
+    return f"{after.rows} runs: median error {errors}{unseen}"
+
+
+def _expected(catalog: Catalog) -> tuple[Constant, ...]:
+    """Return the constants as a refinement expects them: near the catalog's, and firmly."""
+    return tuple(
+        replace(one, prior=one.value(catalog), spread=one.spread * REFINED_SPREAD) for one in fitted_constants()
+    )
+
+
+def _gathered(
+    paths: Sequence[Path], catalog: Catalog, now: Mapping[Constant, float]
+) -> tuple[Evidence, list[Unpredictable], tuple[str, ...]]:
+    """Return the runs that can be fitted to, each once, those that cannot, and what is odd."""
+    read, unpredictable = read_cases([run for path in paths for run in read_measured(path)], catalog)
+    cases = distinct(read)
+    warnings = repeated(read, cases, "each counts once")
+    with np.errstate(all="ignore"):  # a row that is too odd for the laws is named, not warned about by numpy
+        evidence = gather(cases, catalog)
+        seconds = evidence.seconds(catalog, now)
+    possible = np.isfinite(seconds) & (seconds > 0.0)
+    if not possible.all():
+        unpredictable += [out_of_range(case) for case, good in zip(cases, possible, strict=True) if not good]
+        cases = [case for case, good in zip(cases, possible, strict=True) if good]
+        evidence, seconds = gather(cases, catalog), seconds[possible]
+    if len(cases) < FEWEST_RUNS:
+        why = f"; e.g. {unpredictable[0].id}: {unpredictable[0].reason}" if unpredictable else ""
+        number = f"{len(cases)} run{'' if len(cases) == 1 else 's'}"
+        raise InputError(f"{number} can be predicted, too few for a fit{why}", f"give {FEWEST_RUNS} or more")
+    notes: list[tuple[str, ...]] = [()] * len(cases)
+    for batch in evidence.batches:
+        for place, own in zip(batch.index, overfull_notes(batch, catalog), strict=True):
+            notes[place] = own
+    odd = (*far_off(cases, seconds), *overfull(cases, notes), *not_understood(cases))
+    return evidence, unpredictable, (*without_prediction(unpredictable), *warnings, *odd)
+
+
+def _check_units(measured: Array, predicted: Array) -> None:
+    """Refuse to learn from runs most of which are in another unit."""
+    far = is_far(measured, predicted)
+    if 2 * int(far.sum()) > len(far):
+        ratio = float(np.median(measured / predicted))
+        raise InputError(
+            f"the runs {said_times(ratio)}, too far off to learn from",
+            unit_question(measured, predicted),
+        )
+
+
+def _narrow(after: SetScore) -> tuple[str, ...]:
+    """Say when the intervals of the catalog do not hold the very runs that were learnt from."""
+    if after.coverage_80 >= FAIR_COVERAGE:
+        return ()
+    return (
+        f"only {after.coverage_80:.0%} of the runs are inside their 80 % interval: a refinement moves predictions, not "
+        f"intervals, which are those of published runs; expect {after.p90_ape:.0f} % at nine in ten",
     )
 
 
@@ -158,7 +241,7 @@ def catalog_rows(calibration: Calibration) -> str:
         figure = {"value": float(f"{one.fitted:.6g}"), "evidence": "derived", "source": _source(one)}
         for row in (one.row, *one.shared) if one.rows else ():
             rows.setdefault(one.table, {}).setdefault(row, {"like": row})[one.attribute] = figure
-    return "# groundplan calibrate\n" + yaml.safe_dump(rows, sort_keys=True, allow_unicode=True, width=120)
+    return REFINEMENT + yaml.safe_dump(rows, sort_keys=True, allow_unicode=True, width=120)
 
 
 def _kin(constants: Sequence[Constant]) -> dict[str, str]:

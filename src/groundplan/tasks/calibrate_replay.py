@@ -13,6 +13,7 @@ from groundplan.catalog.catalog import Catalog
 from groundplan.errors import InputError
 from groundplan.simulate.results import ServiceResult
 from groundplan.tasks.calibrate import REFINED_SPREAD, Calibration, FittedConstant
+from groundplan.tasks.validate import without_prediction
 from groundplan.tasks.validate_replays import latency_figures, simulate_replay
 from groundplan.validation.measured import Unpredictable
 from groundplan.validation.predict import Array
@@ -146,6 +147,7 @@ def calibrate_replays(catalog: Catalog, data: Sequence[Path]) -> Calibration:
         folds=(),
         intervals=(),
         unpredictable=tuple(unpredictable),
+        warnings=without_prediction(unpredictable),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from groundplan import __version__
 from groundplan.catalog.catalog import Catalog
 from groundplan.errors import InputError
 from groundplan.estimate.serving_intervals import serving_interval
-from groundplan.tasks.validate import PUBLISHED
+from groundplan.tasks.validate import PUBLISHED, Files, file_paths, without_prediction
 from groundplan.tasks.validate_replays import replay_figures
 from groundplan.validation.measured import MeasuredRun, Unpredictable, read_measured
 from groundplan.validation.replays import is_replay, read_replays
@@ -20,7 +19,7 @@ from groundplan.validation.serving_predict import predict_serving
 from groundplan.validation.serving_reading import COLUMNS, NEEDED, QUANTITIES, ServingCase, read_serving_case
 
 
-def validate_serving(catalog: Catalog, data: Sequence[Path] = ()) -> Validation:
+def validate_serving(catalog: Catalog, data: Files = ()) -> Validation:
     """Predict latency and throughput of every measured serving run and report the errors by set.
 
     A run has a row for each quantity its source measured: `ttft_ms`, `tpot_ms`, `tokens_per_s_total`. The requests of a
@@ -30,7 +29,7 @@ def validate_serving(catalog: Catalog, data: Sequence[Path] = ()) -> Validation:
     ----------
     catalog : Catalog
         The catalog.
-    data : sequence of Path
+    data : path or sequence of paths
         CSV files of measured serving runs, replays (`NAME__requests.jsonl`) or folders of them; none = the published
         runs that come with the product.
 
@@ -39,11 +38,10 @@ def validate_serving(catalog: Catalog, data: Sequence[Path] = ()) -> Validation:
     InputError
         A file that is no table of serving runs, or in which no run can be predicted.
     """
-    tables = [path for path in data if not is_replay(path)]
-    runs = [run for path in tables or () for run in read_measured(path, COLUMNS, NEEDED)]
-    if not data:
-        runs = read_measured(PUBLISHED / "serving.csv", COLUMNS, NEEDED)
-    replays = [replay for path in data if is_replay(path) for replay in read_replays(path)]
+    catalog.check_user_rows()
+    paths = file_paths(data) or [PUBLISHED / "serving.csv"]
+    runs = [run for path in paths if not is_replay(path) for run in read_measured(path, COLUMNS, NEEDED)]
+    replays = [replay for path in paths if is_replay(path) for replay in read_replays(path)]
     cases, unpredictable = read_serving_cases(runs, catalog)
     figures, lost = _figures(cases, catalog)
     replayed, missed = replay_figures(replays, catalog)
@@ -65,7 +63,7 @@ def validate_serving(catalog: Catalog, data: Sequence[Path] = ()) -> Validation:
         sets=sets,
         rows=rows,
         unpredictable=tuple(unpredictable),
-        warnings=_warnings(unpredictable),
+        warnings=without_prediction(unpredictable),
     )
 
 
@@ -115,9 +113,3 @@ def _what(case: ServingCase) -> str:
         f"{case.run.text('model')}, {case.deployment.devices} x {case.cluster.accelerator.id}, "
         f"{case.deployment.weights}, {load.prompt:g} + {load.output:g} tokens, {at}"
     )
-
-
-def _warnings(unpredictable: Sequence[Unpredictable]) -> tuple[str, ...]:
-    if not unpredictable:
-        return ()
-    return (f"{len(unpredictable)} rows have no prediction, e.g. {unpredictable[0].id}: {unpredictable[0].reason}",)

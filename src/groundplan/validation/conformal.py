@@ -28,6 +28,12 @@ FEWEST_MEMORY_ROWS = 6
 """The same for peak memory of a method under any stack, which few sources publish."""
 UNSEEN_COVERAGE = 0.9
 """Coverage among all rows that is asked of regimes without rows of their own."""
+ROOM_PART = 0.25
+"""Part of an interval's spread that lies on either side of the prediction: rows that all erred to one side are a bias
+of this sample, no proof that the next cannot err to the other."""
+LEAST_ROOM, MOST_ROOM = 0.005, 0.05
+"""Bounds of that room, as a share of the prediction: runs repeated differ by the one, and beyond the other the
+quantiles know better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +55,30 @@ def conformal_factors(ratios: Array, coverage: float) -> tuple[float, float]:
     Notes
     -----
     With n ratios in order, the factor above is the one of rank ``ceil((n + 1)(1 + coverage) / 2)``, the largest where
-    that exceeds n; below likewise. An interval always holds the prediction itself.
+    that exceeds n; below likewise. An interval holds the prediction itself with room on both sides (`with_room`).
 
     >>> conformal_factors(np.array([0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6]), 0.8)
     (0.8, 1.6)
     """
     ordered, n = np.sort(ratios), len(ratios)
     rank = min(n, math.ceil((n + 1) * (1.0 + coverage) / 2.0))
-    return min(float(ordered[n - rank]), 1.0), max(float(ordered[rank - 1]), 1.0)
+    return with_room(float(ordered[n - rank]), float(ordered[rank - 1]))
+
+
+def with_room(low: float, high: float) -> tuple[float, float]:
+    """Return factors that hold the prediction with room on both sides; wider or as they are.
+
+    Notes
+    -----
+    With ``s = ln(max(high, 1) / min(low, 1))``, either side is at least ``ROOM_PART s`` from the prediction, in
+    logarithms, but no less than `LEAST_ROOM` and no more than `MOST_ROOM` of it.
+
+    >>> [tuple(round(end, 3) for end in with_room(*ends)) for ends in ((0.8, 1.6), (0.87, 0.99), (1.0, 1.0))]
+    [(0.8, 1.6), (0.87, 1.035), (0.995, 1.005)]
+    """
+    low, high = min(low, 1.0), max(high, 1.0)
+    room = min(max(ROOM_PART * math.log(high / low), math.log1p(LEAST_ROOM)), math.log1p(MOST_ROOM))
+    return min(low, math.exp(-room)), max(high, math.exp(room))
 
 
 Regime = tuple[str, str, str, str]
@@ -158,7 +180,7 @@ class _Residuals:
         levels = (np.cumsum(weights[order]) - 0.5 * weights[order]) / weights.sum()
         tail = 0.5 * (1.0 - UNSEEN_COVERAGE)
         low, high = np.interp((tail, 1.0 - tail), levels, self.ratios[rows][order])
-        return min(float(low), 1.0), max(float(high), 1.0)
+        return with_room(float(low), float(high))
 
 
 def _regime(case: Case) -> Regime:

@@ -8,9 +8,13 @@ from groundplan.catalog.rows import Stack
 from groundplan.design.layout import Layout, Recompute
 from groundplan.errors import InputError
 from groundplan.validation.measured import MeasuredRun
+from groundplan.validation.plausible import Ranks, check_ranks
 from groundplan.validation.software import MEGATRON
+from groundplan.validation.words import HYBRID, read_flag, read_recompute, read_stage
 
 SHARD = re.compile(r"fsdp\s+(\d+)", re.IGNORECASE)
+SMALLEST_MICRO_BATCH = 0.01
+"""Sequences: a device that takes less of one is a slip; some sources state a mean below one."""
 UNSTATED_ZERO = {"fsdp": 3, "huggingface": 3, "xla": 3, "deepspeed": 2, "deepspeed-liger": 2}
 """ZeRO stage where a source states none, by stack."""
 
@@ -24,25 +28,27 @@ def run_layout(run: MeasuredRun, stack: Stack, assumed: list[str]) -> tuple[Layo
         raise InputError(f"tp x pp x cp = {tp * pp * cp} does not divide {devices} devices", "correct the layout")
     micro = run.number("micro_batch")
     batch = run.number("global_batch_seqs")
+    if micro is not None and micro < SMALLEST_MICRO_BATCH:
+        raise InputError(f"micro_batch is {run.text('micro_batch')!r}", "give sequences of one device, such as 1")
     if micro is None and batch is None:
         raise InputError("neither micro_batch nor global_batch_seqs is stated", "fill in one of them")
+    stated_micro = micro
     if micro is None:
         assumed.append("micro_batch 1")
         micro = 1.0
     if batch is None:
         assumed.append("one micro-batch a step")
         batch = micro * dp
-    if micro <= 0 or batch <= 0:
-        raise InputError("a batch is not above zero", "correct micro_batch and global_batch_seqs")
+    check_ranks(run, Ranks(devices, tp, pp, cp, dp, stated_micro, batch), stack, assumed)
     micro = batch / dp if stack.whole_batch and pp == 1 else min(micro, batch / dp)
     ep = run.size("ep", 1)
-    zero, shard = _sharding(run.text("zero_or_fsdp").lower(), run.text("framework").lower(), stack, dp * cp, assumed)
-    text = run.text("seq_parallel").lower()
-    if tp > 1 and text == "" and stack.id in MEGATRON:
+    zero, shard = _sharding(run, stack, dp * cp, assumed)
+    stated = read_flag(run.text("seq_parallel"), "seq_parallel")
+    if tp > 1 and stated is None and stack.id in MEGATRON:
         assumed.append("sequence parallelism")
     if ep > dp * cp:
         assumed.append(f"experts over {dp * cp} ranks, the rest of ep {ep} inside tensor-parallel groups")
-    recompute = stated_recompute(run.text("recompute"))
+    recompute = read_recompute(run.text("recompute"))
     layout = Layout(
         tp=tp,
         pp=pp,
@@ -54,7 +60,7 @@ def run_layout(run: MeasuredRun, stack: Stack, assumed: list[str]) -> tuple[Layo
         shard=shard,
         micro_batch=micro,  # type: ignore[arg-type]  # some published runs state a mean
         recompute=Recompute.NONE if recompute is None else recompute,
-        sequence_parallel=tp > 1 and (text == "yes" or (text == "" and stack.id in MEGATRON)),
+        sequence_parallel=tp > 1 and (stack.id in MEGATRON if stated is None else stated),
         offload="offload" in run.text("zero_or_fsdp").lower(),
     )
     return layout, round(batch)
@@ -80,25 +86,17 @@ def run_devices(run: MeasuredRun) -> int:
     return 1 if single else run.size("n_gpus")
 
 
-def _sharding(text: str, framework: str, stack: Stack, replicas: int, assumed: list[str]) -> tuple[int, int]:
+def _sharding(run: MeasuredRun, stack: Stack, replicas: int, assumed: list[str]) -> tuple[int, int]:
     """ZeRO stage, and the ranks its states are sharded over."""
-    stated = SHARD.search(text)
-    if "zero-1" in text or "distributed optimizer" in text:
-        zero = 1
-    elif "zero-2" in text or "grad_op" in text:
-        zero = 2
-    elif "zero-3" in text or "fsdp" in text:
-        zero = 3
-    elif text:
-        zero = 0
-    else:
-        zero = 1 if stack.id in MEGATRON or "megatron-deepspeed" in framework else UNSTATED_ZERO.get(stack.id, 0)
+    text = run.text("zero_or_fsdp").lower()
+    stated, zero = SHARD.search(text), read_stage(text)
+    if zero is None:
+        old = "megatron-deepspeed" in run.text("framework").lower()
+        zero = 1 if stack.id in MEGATRON or old else UNSTATED_ZERO.get(stack.id, 0)
         assumed.append(f"ZeRO stage {zero}")
-    shard = min(int(stated[1]), replicas) if stated and zero == 3 else replicas
+    shard = replicas
+    if stated and zero == 3:
+        shard = min(int(stated[1]), replicas)
+    elif HYBRID.search(text):
+        shard = min(max(run.size("gpus_per_node", 8) // run.size("tp", 1), 1), replicas)
     return (0, 1) if zero == 0 or shard <= 1 else (zero, shard)
-
-
-def stated_recompute(text: str) -> Recompute | None:
-    """Return the mode a source states; None where it leaves it open."""
-    modes = {"none": Recompute.NONE, "no": Recompute.NONE, "selective": Recompute.SELECTIVE, "full": Recompute.FULL}
-    return modes.get(re.split(r"[\s,(]", text.strip().lower())[0])

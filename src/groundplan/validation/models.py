@@ -11,7 +11,7 @@ from groundplan.errors import InputError
 from groundplan.validation.measured import MeasuredRun
 from groundplan.workload.counts import counted
 from groundplan.workload.inline import architecture_from_mapping
-from groundplan.workload.model import TransformerModel
+from groundplan.workload.model import AttentionKind, TransformerModel
 from groundplan.workload.models import find_model, model_from_row
 
 SUFFIX = re.compile(r"\s+((cut to|proxy|sft|q?lora|finetun\w*|pre-?train\w*)\b|- ).*$", re.IGNORECASE)
@@ -44,8 +44,8 @@ class Stated:
 def run_model(run: MeasuredRun, megatron: bool, catalog: Catalog) -> TransformerModel:
     """Return the architecture a run was measured with.
 
-    A name that the catalog knows brings what no column holds: latent attention, windows, shared experts. Its layers,
-    experts and vocabulary are those of the run, which may be a cut-down proxy. Otherwise gated feed-forward blocks,
+    A name that the catalog knows brings what no column holds: latent attention, windows, shared experts. Its sizes are
+    those of the run where stated, which may be a cut-down proxy. Otherwise gated feed-forward blocks,
     tied embeddings and a shared expert are what brings the count nearest to the stated one. `megatron` pads the
     vocabulary.
 
@@ -100,7 +100,7 @@ def _same_shape(model: TransformerModel, stated: Stated) -> bool:
 
 
 def _resized(model: TransformerModel, stated: Stated) -> TransformerModel:
-    """Return the named model with the run's layers, experts and vocabulary."""
+    """Return the named model with the run's sizes: of what both state, the run's holds."""
     layers, block, experts = stated.size("layers") or model.layers, model.attention, model.experts
     if experts is not None:
         count, top_k, _ = stated.experts
@@ -108,12 +108,23 @@ def _resized(model: TransformerModel, stated: Stated) -> TransformerModel:
         dense = model.dense_layers if stated.dense_layers is None else stated.dense_layers
         sparse = layers // 2 if alternating else max(layers - dense, 0)
         experts = replace(experts, count=count or experts.count, top_k=top_k or experts.top_k, layers=sparse)
+    if block.kind is not AttentionKind.MLA:  # latent attention has no such widths
+        kv_heads, head_dim = stated.size("kv_heads") or block.kv_heads, stated.size("head_dim") or block.head_dim
+        if block.heads % kv_heads:
+            raise InputError(f"{block.heads} heads are not divisible by kv_heads {kv_heads}", "correct one of them")
+        if head_dim != block.head_dim:
+            block = replace(block, head_dim=head_dim, value_head_dim=head_dim)
+        block = replace(block, kv_heads=kv_heads)
+    dense_block = model.feed_forward
+    if model.dense_layers:
+        dense_block = replace(dense_block, width=stated.size("ffn") or dense_block.width)
     windowed = round(block.windowed_layers * layers / model.layers)
     return counted(
         replace(
             model,
             layers=layers,
             attention=replace(block, windowed_layers=windowed),
+            feed_forward=dense_block,
             experts=experts,
             vocabulary=stated.size("vocab") or model.vocabulary,
         )

@@ -140,5 +140,16 @@ def _lightest_that_fits(batch: Batch, catalog: Catalog, unknown: NDArray[np.bool
     return batch
 
 
+def overfull_notes(batch: Batch, catalog: Catalog) -> list[tuple[str, ...]]:
+    """Return for each case of a batch what it is predicted to need, where that does not fit its device."""
+    peaks = np.broadcast_to(peak_bytes(batch.memory(catalog)), len(batch.index))
+    return [
+        (f"does not fit: {peak / 1e9:.0f} GB predicted of {capacity / 1e9:.0f} GB",)
+        if LIGHTEST * peak > capacity
+        else ()
+        for peak, capacity in zip(peaks.tolist(), batch.capacity_bytes.tolist(), strict=True)
+    ]
+
+
 def _column(values: Sequence[float]) -> Any:
     return np.asarray(values, dtype=float)

@@ -12,11 +12,13 @@ from groundplan.design.cluster import Setting
 from groundplan.design.layout import Layout
 from groundplan.errors import InputError
 from groundplan.estimate.rates import check_rates
-from groundplan.validation.layouts import run_devices, run_layout, stated_recompute
+from groundplan.validation.layouts import run_devices, run_layout
 from groundplan.validation.measured import MeasuredRun
 from groundplan.validation.models import run_model
 from groundplan.validation.network import run_cluster
+from groundplan.validation.plausible import check_parameters
 from groundplan.validation.software import MEGATRON, PADDED, run_accelerator, run_method, run_optimizer, run_software
+from groundplan.validation.words import read_recompute
 from groundplan.workload.job import Method, TrainingJob
 
 SQUAD_TOKENS = 200
@@ -58,11 +60,14 @@ def read_case(run: MeasuredRun, catalog: Catalog, measure: Measure) -> Case:
     """
     assumed: list[str] = []
     method, lora = run_method(run)
+    if not run.text("gpu"):
+        raise InputError("gpu is not stated", "fill in gpu")
     accelerator = run_accelerator(run.text("gpu"), catalog)
-    stack, precision = run_software(run, accelerator, catalog)
+    stack, precision = run_software(run, accelerator, catalog, assumed)
     check_rates(accelerator, precision)
     layout, batch = run_layout(run, stack, assumed)
     model = run_model(run, stack.id in PADDED, catalog)
+    check_parameters(run.number("params_b"), (model.parameters, model.active_parameters), assumed)
     flash = stack.flash_attention and "without flash attention" not in run.text("notes")
     sequence = _sequence(run)
     job = TrainingJob(
@@ -79,13 +84,11 @@ def read_case(run: MeasuredRun, catalog: Catalog, measure: Measure) -> Case:
         stack=stack.id,
         flash_attention=flash,
     )
-    cluster = run_cluster(run, run_devices(run), accelerator, catalog)
+    cluster = run_cluster(run, run_devices(run), accelerator, catalog, assumed)
     setting = Setting(cluster, catalog.architecture_of(accelerator), precision, stack, flash)
-    known = stated_recompute(run.text("recompute")) is not None
+    known = read_recompute(run.text("recompute")) is not None
     if not known:
         assumed.append("the lightest recomputation that fits")
-    if cluster.nodes > 1 and not run.text("inter_node_link"):
-        assumed.append(f"network {cluster.fabric.id}")
     return Case(run, job, setting, layout, known, measure(run, batch), tuple(assumed))
 
 

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from groundplan.catalog.catalog import Catalog
 from groundplan.estimate.intervals import Interval, step_interval
 from groundplan.evidence import Result
 from groundplan.validation.measured import Unpredictable
-from groundplan.validation.predict import Array, batches
+from groundplan.validation.predict import Array, batches, overfull_notes
 from groundplan.validation.reading import Case
 
 WORST = 3
@@ -56,7 +57,7 @@ class RowScore(Result):
     low: float
     high: float
     ape: float
-    assumed: tuple[str, ...]  # what the source does not state and a rule filled in
+    assumed: tuple[str, ...]  # what the source does not state and a rule filled in, and what is odd
     quantity: str  # what was measured
 
 
@@ -110,20 +111,35 @@ class Predicted:
     low: Array
     high: Array
     terms: tuple[Mapping[str, float], ...]
+    notes: tuple[tuple[str, ...], ...] = ()  # what of a case is odd in the light of the prediction
+
+    @property
+    def possible(self) -> NDArray[np.bool_]:
+        """Which predictions are values at all: what a run says may be too odd for the laws."""
+        return np.isfinite(self.values) & (self.values > 0.0)
+
+    def of(self, places: NDArray[np.integer]) -> Predicted:
+        """Return the predictions of some cases."""
+        notes = tuple(self.notes[place] for place in places) if self.notes else ()
+        terms = tuple(self.terms[place] for place in places)
+        return Predicted(self.values[places], self.low[places], self.high[places], terms, notes)
 
 
 def predict_steps(cases: Sequence[Case], catalog: Catalog) -> Predicted:
     """Predict the step time of every case [s]."""
     values = np.empty(len(cases))
     terms: list[Mapping[str, float]] = [{}] * len(cases)
+    notes: list[tuple[str, ...]] = [()] * len(cases)
     for batch in batches(cases, catalog):
         step = batch.step(catalog)
         values[batch.index] = step.total
         columns = {name: np.broadcast_to(value, len(batch.index)) for name, value in step.terms.items()}
         for row, place in enumerate(batch.index):
             terms[place] = {name: float(column[row]) for name, column in columns.items()}
+        for place, own in zip(batch.index, overfull_notes(batch, catalog), strict=True):
+            notes[place] = own
     low, high = step_factors(cases)
-    return Predicted(values, values * low, values * high, tuple(terms))
+    return Predicted(values, values * low, values * high, tuple(terms), tuple(notes))
 
 
 def step_factors(cases: Sequence[Case]) -> tuple[Array, Array]:
@@ -162,7 +178,12 @@ def scored(
     errors = 100.0 * (predicted.values / measured - 1.0)
     rows = tuple(
         RowScore(
-            label.id, names[i], *_row(i, measured, predicted), abs(float(errors[i])), label.assumed, label.quantity
+            label.id,
+            names[i],
+            *_row(i, measured, predicted),
+            abs(float(errors[i])),
+            label.assumed + (predicted.notes[i] if predicted.notes else ()),
+            label.quantity,
         )
         for i, label in enumerate(labels)
     )

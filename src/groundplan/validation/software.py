@@ -9,7 +9,7 @@ from functools import lru_cache
 from groundplan.catalog.catalog import Catalog
 from groundplan.catalog.rows import Accelerator, Precision, Stack
 from groundplan.errors import InputError
-from groundplan.validation.measured import MeasuredRun
+from groundplan.validation.measured import MeasuredRun, shown
 from groundplan.workload.job import Lora, Method
 
 OLD_MEGATRON = 2022
@@ -32,15 +32,20 @@ LITGPT_LORA = Lora(32, "attention")
 """Adapters of LitGPT's published recipes: queries and values, rank 32 (github.com/Lightning-AI/litgpt, config_hub)."""
 
 
-def run_software(run: MeasuredRun, accelerator: Accelerator, catalog: Catalog) -> tuple[Stack, Precision]:
-    """Return the stack with the kernels a source names, and the precision."""
+def run_software(
+    run: MeasuredRun, accelerator: Accelerator, catalog: Catalog, assumed: list[str]
+) -> tuple[Stack, Precision]:
+    """Return the stack with the kernels a source names, and the precision; an unknown stack is added to `assumed`."""
     framework, notes = run.text("framework"), run.text("notes").lower()
     stack = run_stack(framework, run.number("year"), accelerator, catalog)
+    if _spoken_stack(framework.lower(), catalog) is None:
+        named = f"framework {shown(framework)} is not known: " if framework else ""
+        assumed.append(f"{named}stack {stack.id}")
     if stack.id == "deepspeed" and "liger" in notes:
         stack = catalog.stacks["deepspeed-liger"]
-    named = KERNELS.search(framework)
-    if named:
-        stack = replace(stack, flash_generation=float(named[1]))
+    kernels = KERNELS.search(framework)
+    if kernels:
+        stack = replace(stack, flash_generation=float(kernels[1]))
     precision = _precision(run.text("precision"), catalog)
     casts = stack.id in PLAIN and "autocast" in f"{notes} {run.text('precision').lower()}"
     if precision.id == "bf16" and casts:

@@ -7,7 +7,8 @@ from typing import Any
 
 from groundplan.quantities import format_count, format_number, format_percent
 from groundplan.render.document import Block, Column, Document, Table, Tone
-from groundplan.render.views.parts import BRIEF_ROWS, footer
+from groundplan.render.views.parts import BRIEF_ROWS, footer, warnings
+from groundplan.render.views.validation import without_prediction
 
 DIGITS = 4
 
@@ -15,6 +16,7 @@ DIGITS = 4
 def document(result: Mapping[str, Any]) -> Document:
     """Return errors, constants and intervals."""
     body: list[Block] = [_errors(result), _sets(result), _constants(result), *_intervals(result)]
+    body += [*without_prediction(result), *warnings(result.get("warnings", ()))]
     headline = str(result["headline"])
     return Document(str(result["schema"]), "Calibration", headline, Tone.PLAIN, tuple(body), footer(result))
 

@@ -18,7 +18,7 @@ def document(result: Mapping[str, Any]) -> Document:
         agreement_chart(result),
         errors_chart(result["sets"]),
         _worst(result),
-        *_unpredictable(result),
+        *without_prediction(result),
         *warnings(result.get("warnings", ())),
     ]
     headline = str(result["headline"])
@@ -91,7 +91,8 @@ def _worst(result: Mapping[str, Any]) -> Table:
     return Table("Furthest off, of each set", columns, rows, brief_rows=BRIEF_ROWS)
 
 
-def _unpredictable(result: Mapping[str, Any]) -> list[Block]:
+def without_prediction(result: Mapping[str, Any]) -> list[Block]:
+    """Return the table of the rows without a prediction, or nothing."""
     rows = tuple((str(row["id"]), str(row["source"]), str(row["reason"])) for row in result["unpredictable"])
     if not rows:
         return []

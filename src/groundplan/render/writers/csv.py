@@ -25,8 +25,8 @@ def write(result: Mapping[str, Any]) -> str:
     """Return the result's table as CSV.
 
     A plan has one row per design, a mission one per option; memory, cost and AllReduce one per term; storage one per
-    product; the catalog, a difference and a formula tree one per row or node; a training design and a checkpoint plan
-    one row.
+    product; the catalog, a validation, a difference and a formula tree one per row or node; a training design and a
+    checkpoint plan one row.
     """
     rows = list(_rows(command_of(result), result))
     columns = list(dict.fromkeys(name for row in rows for name in row))
@@ -59,6 +59,11 @@ def _rows(command: str, result: Mapping[str, Any]) -> Iterator[Row]:
         yield from (dict(flat(row)) for row in result["rows"])
     elif command == "catalog-check":
         yield from ({"problem": _cell_text(problem)} for problem in result["problems"])
+    elif command == "validate":
+        yield from (dict(row) | {"reason": None} for row in result["rows"])
+        yield from (
+            {"id": row["id"], "source": row["source"], "reason": row["reason"]} for row in result["unpredictable"]
+        )
     elif command == "explain":
         yield from _nodes(result.get("term") or result, "")
     else:
