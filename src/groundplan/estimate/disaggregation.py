@@ -160,7 +160,10 @@ def handed_steady(pools: Pools, load: Load) -> Handed:
 
 
 def handed_at_rate(pools: Pools, load: Load, rate_per_s: Floats) -> Handed:
-    """Return the steady state at a rate of requests that come at random, or at the most that both pools answer."""
+    """Return the steady state at a rate of requests that come at random.
+
+    At the most that both pools answer where that is less, and then who waits does so without end.
+    """
     most = most_handed(pools, load)
     high = most_held(pools.decode, load) * np.ones_like(np.asarray(rate_per_s, dtype=float))
     low = np.zeros_like(high)
@@ -169,7 +172,8 @@ def handed_at_rate(pools: Pools, load: Load, rate_per_s: Floats) -> Handed:
         rate = handed_at(pools, load, middle).requests_per_s
         short = (rate < rate_per_s) & (rate < most)
         low, high = np.where(short, middle, low), np.where(short, high, middle)
-    return handed_at(pools, load, low)
+    found = handed_at(pools, load, low)
+    return replace(found, queue_s=np.where(found.requests_per_s < 0.999 * rate_per_s, np.inf, found.queue_s))
 
 
 def _inside(state: Handed, load: Load) -> Floats:

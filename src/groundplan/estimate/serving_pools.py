@@ -10,8 +10,8 @@ from groundplan.design.deployment import Disaggregation
 from groundplan.errors import InputError
 from groundplan.estimate.disaggregation import Handed, Pools, Workers, handed_at_rate, handed_steady
 from groundplan.estimate.rates import network
-from groundplan.estimate.service import Load
-from groundplan.estimate.serving import ServingSetting, sent_token_bytes
+from groundplan.estimate.service import Load, Steady
+from groundplan.estimate.serving import ServingSetting, power_w, sent_token_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,19 @@ def own_link_bytes_per_s(prefill: ServingSetting, devices: int) -> float:
     return (intra if devices <= domain else inter) * prefill.deployment.devices
 
 
+def decode_steady(handed: Handed) -> Steady:
+    """Return the steady state of one decode replica and the requests of both pools, as of a replica that does both."""
+    return Steady(
+        ttft_s=handed.ttft_s,
+        tpot_s=handed.tpot_s,
+        decode_s=handed.tpot_s,
+        prompt_s=0.0,
+        decoding=handed.decoding,
+        queued=handed.queued,
+        requests_per_s=handed.requests_per_s,
+    )
+
+
 def handed_of(setting: PoolsSetting, load: Load, rate_per_s: float | None = None) -> Handed:
     """Return the steady state under a load; where a rate of requests is given, under that.
 
@@ -73,3 +86,12 @@ def handed_of(setting: PoolsSetting, load: Load, rate_per_s: float | None = None
     if rate_per_s is not None:
         return handed_at_rate(setting.pools, load, rate_per_s)
     return handed_steady(setting.pools, load)
+
+
+def pools_power_w(setting: PoolsSetting, handed: Handed) -> float | None:
+    """Mean power of both pools at the meter; None where the accelerator's is unknown."""
+    prompts = power_w(setting.prefill, min(float(handed.prefill_busy), 1.0))
+    tokens = power_w(setting.decode, min(float(handed.decoding), 1.0))
+    if prompts is None or tokens is None:
+        return None
+    return prompts * setting.design.prefill_replicas + tokens * setting.design.decode_replicas
