@@ -70,9 +70,21 @@ def most_handed(pools: Pools, load: Load) -> Floats:
 
     ``P / max(prompt, transfer)``: the seconds of a prompt in the fullest iteration, and of its cache on the link.
     """
-    each = _prompts_s(pools.prefill, load, _most_prompts(pools.prefill, load)) / _most_prompts(pools.prefill, load)
-    result: Floats = pools.prefill.replicas / np.maximum(each, _sent_s(pools, load))
+    links = pools.prefill.replicas / _sent_s(pools, load)
+    result: Floats = np.minimum(most_prompts_per_s(pools.prefill, load), links)
     return result
+
+
+def most_prompts_per_s(workers: Workers, load: Load) -> Floats:
+    """Return the most prompts a second that a pool computes, its iterations filled."""
+    most = _most_prompts(workers, load)
+    result: Floats = workers.replicas * most / _prompts_s(workers, load, most)
+    return result
+
+
+def prompt_s(workers: Workers, load: Load) -> Floats:
+    """Return the seconds in which a replica computes one prompt alone."""
+    return _prompts_s(workers, load, 1.0)
 
 
 def most_held(workers: Workers, load: Load) -> Floats:
@@ -81,6 +93,14 @@ def most_held(workers: Workers, load: Load) -> Floats:
     within = min(workers.engine.max_sequences, workers.engine.max_batched_tokens / workers.law.rows)
     result: Floats = np.minimum(np.maximum(workers.pool_tokens / held, 1.0), within)
     return result
+
+
+def decoded(workers: Workers, load: Load, decoding: Floats) -> tuple[Floats, Floats]:
+    """Return the requests a second that a pool ends, and a token's time, where each replica decodes so many."""
+    running = np.maximum(decoding, 1.0)
+    read = running * (np.asarray(load.prompt) + np.asarray(load.output) / 2.0)
+    tpot = workers.law.seconds(running, 0.0, read, 0.0, running) / workers.law.yielded
+    return workers.replicas * decoding / (tpot * steps_of(load)), tpot
 
 
 def handed_at(pools: Pools, load: Load, decoding: Floats, met_share: Floats = 1.0) -> Handed:
@@ -98,12 +118,8 @@ def handed_at(pools: Pools, load: Load, decoding: Floats, met_share: Floats = 1.
     request waits as before c servers that take all that waits at once, then for its iteration, then for the link.
     Where the pools that compute or send cannot keep up, it waits without end.
     """
-    prefill, decode = pools.prefill, pools.decode
-    running = np.maximum(decoding, 1.0)
-    read = running * (np.asarray(load.prompt) + np.asarray(load.output) / 2.0)
-    iteration = decode.law.seconds(running, 0.0, read, 0.0, running)
-    tpot = iteration / decode.law.yielded
-    rate = decode.replicas * decoding / (tpot * steps_of(load))
+    prefill = pools.prefill
+    rate, tpot = decoded(pools.decode, load, decoding)
     met = rate * met_share
     most = _most_prompts(prefill, load)
     together = np.ones_like(most * met)
@@ -120,7 +136,7 @@ def handed_at(pools: Pools, load: Load, decoding: Floats, met_share: Floats = 1.
         queue_s=wait,
         prompt_s=own,
         transfer_s=sent + mg1_wait_s(met / prefill.replicas, sent, 0.0),
-        room_s=0.5 * np.minimum(decoding * met_share, 1.0) * iteration,
+        room_s=0.5 * np.minimum(decoding * met_share, 1.0) * tpot * pools.decode.law.yielded,
         tpot_s=tpot,
         decoding=decoding,
         queued=0.0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from groundplan.design.deployment import Disaggregation
 from groundplan.estimate.disaggregation import Handed
 from groundplan.estimate.serving_pools import PoolsSetting
 from groundplan.evidence import Assumption, Term, total_of
@@ -18,14 +19,20 @@ FIRST_TOKEN = {
 }
 
 
-def told_pools(apart: PoolsSetting, handed: Handed) -> dict[str, Any]:
+def told_design(design: Disaggregation) -> dict[str, Any]:
     """Return both pools in plain values."""
-    design = apart.design
     return {
         "prefill_replicas": design.prefill_replicas,
         "decode_replicas": design.decode_replicas,
         "prefill": {name: getattr(design.prefill, name) for name in PREFILL_SIZES},
         "prefill_devices": design.prefill.devices,
+    }
+
+
+def told_pools(apart: PoolsSetting, handed: Handed) -> dict[str, Any]:
+    """Return both pools and their link in plain values."""
+    return {
+        **told_design(apart.design),
         "prefill_busy": float(handed.prefill_busy),
         "link_bytes_per_s": apart.pools.link_bytes_per_s,
     }
