@@ -29,6 +29,18 @@ def brief(**changes):
     return read_serving_brief({"serve": serve, "candidates": candidates, **changes}, CATALOG)
 
 
+def pools(best):
+    """Return the replicas of a whole fleet, and those that compute prompts where they are apart."""
+    apart = best.disaggregation
+    if apart is None:
+        return {"replicas": best.replicas}
+    return {
+        "replicas": best.replicas * apart["decode_replicas"],
+        "prefill_replicas": best.replicas * apart["prefill_replicas"],
+        **{f"prefill_{name}": size for name, size in apart["prefill"].items()},
+    }
+
+
 @pytest.fixture(scope="module")
 def planned():
     return plan_serving(brief(), CATALOG)
@@ -40,12 +52,12 @@ def test_what_is_recommended_keeps_the_limits_when_the_whole_fleet_is_simulated(
         "llama-3.1-8b",
         best.accelerator,
         **{name: best.deployment[name] for name in ("tp", "pp", "dp", "ep")},
+        **pools(best),
         precision=best.deployment["weights"],
         rate_per_s=20.0,
         prompt=512,
         output=128,
         count=3000,
-        replicas=best.replicas,
         ttft_s=1.0,
         tpot_s=0.040,
         price=1.0,

@@ -10,6 +10,7 @@ from groundplan.catalog.catalog import load_catalog
 from groundplan.errors import InputError, UnknownName
 from groundplan.tasks.serve import serve
 from groundplan.tasks.serve_request import ServeRequest
+from groundplan.tasks.simulate_serve import SimulateServeRequest, simulate_serve
 
 CATALOG = load_catalog([])
 LLAMA = ServeRequest("llama-3.1-8b", "h100-sxm", tp=1, concurrency=16, price=3.0)
@@ -122,3 +123,55 @@ def test_requests_that_cannot_be_are_refused(wrong, said):
 def test_unknown_names_bring_the_nearest(wrong):
     with pytest.raises(UnknownName):
         serve(replace(LLAMA, **wrong), CATALOG)
+
+
+APART = replace(LLAMA, concurrency=None, rate_per_s=6.0, prompt=4000, output=200, replicas=2, prefill_replicas=1)
+
+
+def test_two_pools_answer_as_their_simulation_does():
+    found = serve(APART, CATALOG)
+    names = ("model", "accelerator", "tp", "rate_per_s", "prompt", "output", "replicas", "prefill_replicas", "price")
+    fleet = SimulateServeRequest(**{name: getattr(APART, name) for name in names}, count=2000)
+    summary = simulate_serve(fleet, CATALOG).result.summary
+    assert value(found.ttft_s) == pytest.approx(summary.ttft_s.mean, rel=0.1)
+    assert value(found.tpot_s) == pytest.approx(summary.tpot_s.mean, rel=0.03)
+    assert value(found.requests_per_s) == pytest.approx(6.0, rel=1e-3)
+
+
+def test_two_pools_cost_all_their_devices_and_a_first_token_is_the_sum_of_its_parts():
+    found = serve(replace(APART, prefill_tp=2), CATALOG)
+    assert (found.devices, found.usd_per_hour) == (4, 12.0)
+    assert found.disaggregation["prefill"]["tp"] == 2
+    parts = found.explain["ttft_s"].children
+    assert sum(part.value for part in parts) == pytest.approx(found.ttft_s.value)
+    assert {part.name for part in parts} == {"front", "queue", "prompt", "transfer", "room"}
+
+
+def test_prompts_elsewhere_leave_a_token_alone():
+    assert value(serve(APART, CATALOG).tpot_s) < value(
+        serve(replace(LLAMA, concurrency=None, rate_per_s=3.0, prompt=4000, output=200), CATALOG).tpot_s
+    )
+
+
+def test_more_than_two_pools_answer_is_said():
+    found = serve(replace(APART, rate_per_s=200.0), CATALOG)
+    assert value(found.requests_per_s) < 200.0 and "add replicas" in found.warnings[0]
+    assert found.ttft_s.value == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"prefill_replicas": 0}, "one replica is answered for, not 2"),
+        ({"prefill_replicas": 0, "replicas": 1, "prefill_tp": 2}, "prefill_tp is given without prefill replicas"),
+        ({"prefill_replicas": -1}, "-1 replicas compute prompts"),
+        ({"replicas": 0}, "0 decode"),
+        ({"prefill_tp": 0}, "prefill_tp is 0"),
+        ({"prefill_tp": 5}, "tp 5 does not divide"),
+        ({"link_bytes_per_s": 0.0}, "link_bytes_per_s is 0"),
+        ({"prompt": 600_000}, "on a prefill replica"),
+    ],
+)
+def test_pools_that_cannot_be_say_why(changes, said):
+    with pytest.raises(InputError, match=said):
+        serve(replace(APART, **changes), CATALOG)

@@ -87,6 +87,46 @@ def test_parallel_sizes_are_read_as_the_sources_write_them():
     assert (racked.tp, racked.dp) == (1, 36)  # 36 devices cannot split 128 heads
 
 
+APART = {
+    "model": "deepseek-ai/DeepSeek-R1",
+    "n_gpus": "",
+    "tp": "p8/d1",
+    "pp": "p1/d1",
+    "ep": "p1/d8",
+    "concurrency_or_batch": "96",
+    "notes": "disagg; closed loop at stated concurrency; pw=2 dw=3 padp=1 dadp=8; throughput not in file",
+}
+
+
+def test_two_pools_are_read_where_the_source_states_them():
+    pools = case(**APART).apart
+    assert (pools.prefill_replicas, pools.decode_replicas, pools.devices) == (2, 3, 40)
+    assert (pools.prefill.tp, pools.prefill.dp, pools.prefill.ep) == (8, 1, 1)
+    assert (pools.decode.tp, pools.decode.dp, pools.decode.ep) == (1, 8, 8)
+    assert case(notes="agg; closed loop").apart is None
+
+
+def test_more_clients_of_two_pools_wait_longer_and_get_more_answers():
+    cases = [case(**APART | {"concurrency_or_batch": clients}) for clients in ("4", "32", "128", "512")]
+    ttft, tpot, tokens = predict_serving(cases, CATALOG).T
+    assert np.all(np.diff(ttft) > 0) and np.all(np.diff(tpot) > 0) and np.all(np.diff(tokens) > 0)
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ({"notes": "disagg; pw= dw= padp=1 dadp=1"}, "numbers of instances the source leaves open"),
+        ({"notes": "disaggregated 1P3D", "tp": ""}, "sizes of both pools are not stated"),
+        ({"notes": "disaggregated 0P3D"}, "0 prefill and 3 decode instances"),
+        ({"concurrency_or_batch": ""}, "concurrency over both pools is not stated"),
+        ({"model": "meta-llama/Llama-3.1-70B", "tp": "p3/d8"}, "tp 3 does not divide"),
+    ],
+)
+def test_pools_the_source_leaves_open_say_what(cells, said):
+    with pytest.raises(InputError, match=said):
+        case(**APART | cells)
+
+
 def test_parallel_sizes_nobody_states_are_the_fewest_that_hold_the_model():
     found = case(tp="", n_gpus="8", scenario="offline", concurrency_or_batch="")
     assert (found.deployment.tp, found.replicas) == (1, 8)

@@ -22,6 +22,13 @@ LoraRank = Annotated[str | None, _option("--lora-rank", "R", "Rank of the adapte
 MicroBatch = Annotated[str | None, _option("--micro-batch", "N", "Sequences per device and micro-batch.")]
 Sequence = Annotated[str | None, _option("--sequence", "S", "Tokens per sequence.")]
 Stack = Annotated[str | None, _option("--stack", "S", "Training software, e.g. megatron-core, nemo, fsdp.")]
+PrefillReplicas = Annotated[
+    str | None, _option("--prefill-replicas", "N", "Replicas that compute prompts and hand them over.")
+]
+PrefillTp = Annotated[str | None, _option("--prefill-tp", "N", "Tensor-parallel ranks of those.")]
+PrefillPp = Annotated[str | None, _option("--prefill-pp", "N", "Their pipeline stages.")]
+PrefillDp = Annotated[str | None, _option("--prefill-dp", "N", "Their attention data parallelism.")]
+PrefillEp = Annotated[str | None, _option("--prefill-ep", "N", "Their expert-parallel ranks.")]
 Tp = Annotated[str | None, _option("--tp", "N", "Tensor-parallel ranks.")]
 Pp = Annotated[str | None, _option("--pp", "N", "Pipeline stages.")]
 Vpp = Annotated[str | None, _option("--vpp", "N", "Virtual stages per device (interleaving).")]

@@ -55,6 +55,21 @@ class Deployment:
         return self.tp * self.dp
 
 
+@dataclass(frozen=True, slots=True)
+class Disaggregation:
+    """Prefill and decode apart: replicas that compute prompts, and others that take over the cache and decode."""
+
+    prefill: Deployment
+    prefill_replicas: int
+    decode: Deployment
+    decode_replicas: int
+
+    @property
+    def devices(self) -> int:
+        """Accelerators of both pools."""
+        return self.prefill.devices * self.prefill_replicas + self.decode.devices * self.decode_replicas
+
+
 def check_deployment(model: TransformerModel, deployment: Deployment) -> None:
     """Raise where a model cannot be split so.
 

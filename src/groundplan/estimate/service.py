@@ -94,7 +94,7 @@ def state_at(law: IterationLaw, engine: Engine, load: Load, decoding: Floats) ->
         prompt_s=times.prompt,
         decoding=decoding,
         queued=0.0,
-        requests_per_s=decoding / (times.tpot * _steps(load)),
+        requests_per_s=decoding / (times.tpot * steps_of(load)),
     )
 
 
@@ -108,7 +108,7 @@ def most_decoding(law: IterationLaw, engine: Engine, pool_tokens: float, load: L
     if not engine.chunked_prefill:
         return most
     computed = np.asarray(load.prompt) * (1.0 - load.cached_share)
-    result: Floats = np.minimum(most, engine.max_batched_tokens / (law.rows + law.yielded * computed / _steps(load)))
+    result: Floats = np.minimum(most, engine.max_batched_tokens / (law.rows + law.yielded * computed / steps_of(load)))
     return result
 
 
@@ -120,7 +120,7 @@ def steady_state(law: IterationLaw, engine: Engine, pool_tokens: float, load: Lo
     Of the requests that the cache holds, D decode: ``D = C tpot (output - 1) / (ttft + tpot (output - 1))`` by Little's
     law, whose right side falls with D: halving finds it. Where prompts cannot come in fast enough, the rest waits.
     """
-    steps, wanted = _steps(load), np.asarray(load.concurrency, dtype=float)
+    steps, wanted = steps_of(load), np.asarray(load.concurrency, dtype=float)
     held = np.asarray(load.prompt) + np.asarray(load.output) * (1.0 if engine.reserves_output else 0.5)
     inside = np.minimum(np.minimum(wanted, np.maximum(pool_tokens / held, 1.0)), engine.max_sequences)
     high = np.minimum(inside, most_decoding(law, engine, pool_tokens, load))
@@ -150,8 +150,8 @@ def state_at_rate(law: IterationLaw, engine: Engine, pool_tokens: float, load: L
     return state_at(law, engine, load, high)
 
 
-def _steps(load: Load) -> Floats:
-    """Tokens of a request beyond its first."""
+def steps_of(load: Load) -> Floats:
+    """Return the tokens of a request beyond its first."""
     result: Floats = np.maximum(np.asarray(load.output, dtype=float) - 1.0, 1.0)
     return result
 
@@ -173,7 +173,7 @@ def _times(law: IterationLaw, engine: Engine, load: Load, decoding: Floats) -> _
     running = np.maximum(decoding, 1.0)  # an iteration holds at least one sequence, however seldom there is one
     read = running * (np.asarray(load.prompt) + output / 2.0)
     decode = law.seconds(running, 0.0, read, 0.0, running)
-    arrivals = decoding * law.yielded / _steps(load)  # prompts for each iteration
+    arrivals = decoding * law.yielded / steps_of(load)  # prompts for each iteration
     beside = law.rows * decoding if engine.chunked_prefill else 0.0
     budget = np.maximum(engine.max_batched_tokens - beside, FEWEST_PROMPT_TOKENS)
     chunk = np.minimum(np.maximum(arrivals, 1.0) * prompt, budget)

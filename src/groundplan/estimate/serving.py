@@ -128,10 +128,15 @@ def power_w(setting: ServingSetting, busy: float) -> float | None:
     return float(setting.deployment.devices * (device + beside) * given.number(given.PUE))
 
 
+def sent_token_bytes(setting: ServingSetting, context: float) -> float:
+    """Return the bytes of a token's cache on all devices of a replica that hold it."""
+    split = setting.deployment
+    return cache_token_bytes(setting.model, split, context) * split.stage * split.pp / split.dp
+
+
 def replica_of(setting: ServingSetting, context: float, usd_per_hour: float | None) -> Replica:
     """Return the replica as a simulation takes it."""
-    model, deployment, engine = setting.model, setting.deployment, setting.engine
-    token_bytes = cache_token_bytes(model, deployment, context) * deployment.stage * deployment.pp / deployment.dp
+    deployment, engine = setting.deployment, setting.engine
     weights = setting.pool.terms["weights"] * deployment.devices
     return Replica(
         law=setting.law,
@@ -142,7 +147,7 @@ def replica_of(setting: ServingSetting, context: float, usd_per_hour: float | No
         max_batched_tokens=engine.max_batched_tokens,
         chunked_prefill=engine.chunked_prefill,
         prefix_caching=engine.prefix_caching,
-        kv_token_bytes=token_bytes,
+        kv_token_bytes=sent_token_bytes(setting, context),
         request_s=engine.request_s,
         start_s=STARTING_S + weights / LOADING_BYTES_PER_S / setting.cluster.nodes,
         watts_busy=power_w(setting, 1.0) or 0.0,

@@ -7,6 +7,7 @@ References
 ----------
 [1] Kleinrock 1975, Queueing Systems I, chapters 3 and 5.
 [2] Erlang 1917, Solution of some problems in the theory of probabilities.
+[3] Lee and Longton 1959, Queueing processes associated with airline passenger check-in: M/G/c from M/M/c.
 """
 
 from __future__ import annotations
@@ -149,6 +150,39 @@ def mg1_wait_s(arrival_per_s: Floats, service_s: Floats, service_variation: Floa
     """
     load = np.asarray(offered_load(arrival_per_s, service_s), dtype=float)
     mean = load * service_s * (1.0 + np.asarray(service_variation) ** 2) / (2.0 * _positive(1.0 - load))
+    return np.where(load < 1.0, mean, np.inf)[()]
+
+
+def batch_wait_s(arrival_per_s: Floats, service_s: Floats, batch_s: Floats, each_s: Floats, servers: Floats) -> Floats:
+    """Mean wait before service with c servers that each take all that waits for them at once, up to a largest batch.
+
+    Parameters
+    ----------
+    arrival_per_s : float or array
+        Mean rate of arrivals [1/s].
+    service_s : float or array
+        Time of service of a request alone [s].
+    batch_s : float or array
+        Time of service of a mean batch at that rate [s].
+    each_s : float or array
+        Time of service of the largest batch, over its requests [s]: its inverse is the most that a server answers.
+    servers : float or array
+        Whole number of servers.
+
+    Notes
+    -----
+    ``W = C(c, lambda s) (batch / 2) (1 + rho / (c (1 - rho)))`` with ``rho = lambda each / c``: who finds all servers
+    busy waits for what is left of a batch, and for the batches before. One server and batches of one give M/D/1, many
+    requests before c servers half of M/M/c as for constant service [3].
+
+    >>> float(batch_wait_s(0.5, 1.0, 1.0, 1.0, 1)), float(md1_wait_s(0.5, 1.0))
+    (0.5, 0.5)
+    >>> round(float(batch_wait_s(2.0, 1.0, 1.0, 0.1, 1)), 3)
+    0.625
+    """
+    load = np.asarray(offered_load(arrival_per_s, each_s), dtype=float) / servers
+    busy = erlang_c(offered_load(arrival_per_s, service_s), servers)
+    mean = busy * batch_s / 2.0 * (1.0 + load / (servers * _positive(1.0 - load)))
     return np.where(load < 1.0, mean, np.inf)[()]
 
 

@@ -9,19 +9,24 @@ import numpy as np
 
 from groundplan.catalog.catalog import Catalog
 from groundplan.catalog.rows import Accelerator, Engine, Host, Price
+from groundplan.design.deployment import Deployment
 from groundplan.errors import InputError
 from groundplan.estimate.formats import weight_format
 from groundplan.estimate.service import Load, most_decoding, state_at
 from groundplan.estimate.serving import ServingSetting, serving_setting
+from groundplan.estimate.serving_pools import PoolsSetting
 from groundplan.plan.deployments import splits
+from groundplan.plan.excess import excess_of
 from groundplan.plan.offers import TRAINING_CLASSES
 from groundplan.plan.search import Rejected
-from groundplan.workload.service import Limits, ServingBrief
+from groundplan.plan.serving_pools import at_most, paired
+from groundplan.workload.service import ServingBrief
 
 STEPS = np.linspace(0.0, 1.0, 24)
 """Powers of the most sequences that decode at once, at which a deployment is tried: from one to all."""
-TAIL_TTFT, TAIL_TPOT = 2.5, 1.4
-"""Percentile 95 over the mean that the search reckons with; a simulation settles what it finds; class assumed."""
+TAIL_TPOT = 1.4
+"""Percentile 95 over the mean of a token's time beside prompts; a simulation settles what the search finds; class
+assumed."""
 USABLE = 0.85
 """Share of a replica's full throughput that random arrivals leave usable before queues grow long; class assumed."""
 
@@ -40,17 +45,23 @@ class Offer:
 class Deployable:
     """A deployment that keeps the limits, at the most requests a second that it can take."""
 
-    setting: ServingSetting
+    setting: ServingSetting  # of a replica that decodes, where prompts are computed apart
     offer: Offer
     rate_per_s: float
     in_flight: float
     ttft_s: float  # means
     tpot_s: float
+    apart: PoolsSetting | None = None
+
+    @property
+    def devices(self) -> int:
+        """Accelerators of a replica, or of a prefill and a decode pool."""
+        return self.apart.design.devices if self.apart else self.setting.deployment.devices
 
     @property
     def usd_per_hour(self) -> float:
-        """Price of a replica."""
-        return self.offer.usd_per_hour * self.setting.deployment.devices
+        """Price of its devices."""
+        return self.offer.usd_per_hour * self.devices
 
     @property
     def usd_per_request(self) -> float:
@@ -60,9 +71,19 @@ class Deployable:
     @property
     def name(self) -> str:
         """How tables call it."""
-        split = self.setting.deployment
-        parts = "".join(f" {key}{getattr(split, key)}" for key in ("tp", "pp", "dp", "ep") if getattr(split, key) > 1)
-        return f"{split.devices} x {self.setting.accelerator.name} {split.weights}{parts} {self.setting.engine.id}"
+        split, engine = self.setting.deployment, self.setting.engine.id
+        if self.apart is None:
+            return f"{split.devices} x {self.setting.accelerator.name} {split.weights}{_sizes(split)} {engine}"
+        design = self.apart.design
+        return (
+            f"{self.devices} x {self.setting.accelerator.name} {split.weights}: "
+            f"{design.prefill_replicas} prefill{_sizes(design.prefill)}, "
+            f"{design.decode_replicas} decode{_sizes(design.decode)} {engine}"
+        )
+
+
+def _sizes(split: Deployment) -> str:
+    return "".join(f" {key}{getattr(split, key)}" for key in ("tp", "pp", "dp", "ep") if getattr(split, key) > 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +109,19 @@ def search_services(brief: ServingBrief, catalog: Catalog) -> FoundServices:
     rejected: dict[str, Rejected] = {}
     considered = 0
     for offer in _offers(brief, catalog, rejected):
-        fitting = 0
-        for setting in _settings(brief, offer.accelerator, catalog):
-            considered += 1
-            found = _loaded(setting, offer, brief)
-            if found is None:
-                continue
-            fitting += 1
-            excess, what, deployable = found
+        settings = list(_settings(brief, offer.accelerator, catalog))
+        together = [_loaded(setting, offer, brief) for setting in settings]
+        apart = list(_apart(settings, offer, brief))
+        considered += len(together) + len(apart)
+        for excess, what, deployable in (*together, *apart):
             if excess <= 1.0:
                 good.append(deployable)
             else:
                 near.append((excess, what, deployable))
-        if not fitting:
+        if not settings:
             reason = f"{brief.model.id} does not fit on {brief.most_devices} or fewer in {', '.join(brief.precisions)}"
             rejected[offer.accelerator.id] = Rejected(offer.accelerator.name, reason)
-    good.sort(key=lambda one: (one.usd_per_request, one.setting.deployment.devices, one.name))
+    good.sort(key=lambda one: (one.usd_per_request, one.devices, one.name))
     near.sort(key=lambda one: (one[0], one[2].usd_per_request))
     return FoundServices(tuple(good), tuple(near), tuple(rejected.values()), considered)
 
@@ -167,7 +185,7 @@ def _setting(
     return setting if setting.pool.tokens >= context else None
 
 
-def _loaded(setting: ServingSetting, offer: Offer, brief: ServingBrief) -> tuple[float, str, Deployable] | None:
+def _loaded(setting: ServingSetting, offer: Offer, brief: ServingBrief) -> tuple[float, str, Deployable]:
     """Return how far a replica is from the limits at its best, in what, and the replica at the most it can take."""
     traffic = brief.traffic
     load = Load(float(traffic.prompt), float(traffic.output), np.inf, traffic.cached_fraction)
@@ -175,7 +193,7 @@ def _loaded(setting: ServingSetting, offer: Offer, brief: ServingBrief) -> tuple
     grid = most**STEPS if most > 1.0 else np.full_like(STEPS, most)
     steady = state_at(setting.law, setting.engine, load, grid)
     ttft, tpot, rate = (np.asarray(column) for column in (steady.ttft_s, steady.tpot_s, steady.requests_per_s))
-    excess, what = _excess(ttft, tpot, float(traffic.output), brief.limits)
+    excess, what = excess_of(ttft, tpot, float(traffic.output), brief.limits, TAIL_TPOT)
     kept = np.flatnonzero(excess <= 1.0)
     place = int(kept[-1]) if kept.size else int(np.argmin(excess))
     deployable = Deployable(
@@ -189,18 +207,18 @@ def _loaded(setting: ServingSetting, offer: Offer, brief: ServingBrief) -> tuple
     return float(excess[place]), what[place], deployable
 
 
-def _excess(ttft: np.ndarray, tpot: np.ndarray, output: float, limits: Limits) -> tuple[np.ndarray, list[str]]:
-    """Tails over the limits at each concurrency, the worst of them, and which it is."""
-    tails = {
-        "ttft_p95": (TAIL_TTFT * ttft, limits.ttft_p95_s),
-        "tpot_p95": (TAIL_TPOT * tpot, limits.tpot_p95_s),
-        "e2e_p95": (TAIL_TTFT * ttft + TAIL_TPOT * tpot * (output - 1.0), limits.e2e_p95_s),
-    }
-    stated = {name: tail / limit for name, (tail, limit) in tails.items() if limit is not None}
-    if not stated:
-        return np.zeros_like(ttft), [""] * len(ttft)
-    names, columns = list(stated), np.stack(list(stated.values()))
-    return columns.max(axis=0), [names[place] for place in columns.argmax(axis=0)]
+def _apart(
+    settings: list[ServingSetting], offer: Offer, brief: ServingBrief
+) -> Iterator[tuple[float, str, Deployable]]:
+    """Yield what the replicas of each format and engine make up in two pools, as `_loaded` tells of one replica."""
+    kinds: dict[tuple[str, str], list[ServingSetting]] = {}
+    for setting in settings:
+        kinds.setdefault((setting.deployment.weights, setting.engine.id), []).append(setting)
+    for kind in kinds.values():
+        for pools in paired(kind, brief):
+            excess, what, taken = at_most(pools, brief)
+            if taken[0] > 0.0:
+                yield excess, what, Deployable(pools.decode, offer, *taken, apart=pools)
 
 
 def at_rate(deployable: Deployable, rate_per_s: float) -> Deployable:

@@ -126,6 +126,8 @@ class Server:
         for sequence in self.scheduler.admitted:
             if sequence.produced == 0:
                 self._columns.start_s[sequence.request] = now
+            elif not sequence.preemptions:  # its prompt was computed elsewhere: its answer is sent from here
+                self._columns.first_token_s[sequence.request] = now
         self._runs = seconds is not None
         if seconds is not None:
             self._began_s = now

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from groundplan import __version__
 from groundplan.catalog.catalog import Catalog
 from groundplan.estimate.serving import replica_of
-from groundplan.evidence import Assumption, Result
-from groundplan.plan.search import Rejected
 from groundplan.plan.serving import Deployable, at_rate, search_services
 from groundplan.quantities import format_seconds
 from groundplan.simulate.arrivals import poisson_arrivals
@@ -22,89 +18,25 @@ from groundplan.simulate.pool import Pool
 from groundplan.simulate.requests import Requests, make_requests
 from groundplan.simulate.results import ServiceResult
 from groundplan.simulate.traces import read_requests
+from groundplan.tasks.plan_serving_pools import why_apart
+from groundplan.tasks.plan_serving_result import FrontPoint, PlanServingResult, ServiceDesign, ServiceVerdict
+from groundplan.tasks.serve_pools import told_design
 from groundplan.workload.service import Limits, ServingBrief, Traffic
 
 FINALISTS = 4
 """Deployments, cheapest first and of different accelerators or formats, that a simulation settles."""
 SIMULATED = 1500
 """Requests of one simulation of a replica."""
+MANY = 3
+"""Times as many for two pools, of several replicas each: their beginning and end must not count for more."""
 HALVINGS = 6
 """Simulations in which the rate of a replica is settled to a few per cent."""
 ATTAINMENT = 0.95
+HOPEFUL = 1.5
+"""Price of a request in two pools, over the cheapest in one, up to which a simulation settles them."""
 HOURS_PER_MONTH = 730.0
 ALTERNATIVES = 5
 FRONT = 12
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceDesign(Result):
-    """A fleet: replicas for the mean and for the busiest rate, what they do and cost."""
-
-    name: str
-    accelerator: str
-    instance: str | None
-    provider: str | None
-    engine: str
-    deployment: Mapping[str, Any]
-    devices: int  # of a replica
-    replicas: int
-    most_replicas: int
-    target_in_flight: float
-    rate_per_replica: float
-    max_sequences: int
-    max_batched_tokens: int
-    kv_tokens: int
-    ttft_p95_s: float | None
-    tpot_p95_s: float | None
-    e2e_p95_s: float | None
-    attainment: float | None
-    usd_per_hour: float
-    usd_per_month: float
-    usd_per_month_at_peak: float
-    usd_per_million_output: float
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class FrontPoint(Result):
-    """One deployment of the front of cost against latency."""
-
-    name: str
-    usd_per_million_output: float
-    ttft_s: float
-    tpot_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceVerdict(Result):
-    """The first line."""
-
-    feasible: bool
-    headline: str
-
-
-@dataclass(frozen=True, slots=True)
-class PlanServingResult(Result):
-    """The answer to a serving brief."""
-
-    schema: str
-    tool_version: str
-    catalog_version: str
-    as_of: str
-    verdict: ServiceVerdict
-    model: str
-    traffic: Mapping[str, float]
-    limits: Mapping[str, float | None]
-    recommended: ServiceDesign | None
-    alternatives: tuple[ServiceDesign, ...]
-    nearest: tuple[ServiceDesign, ...]
-    pareto: tuple[FrontPoint, ...]
-    rejected: tuple[Rejected, ...]
-    considered: int
-    fitting: int
-    assumptions: tuple[Assumption, ...]
-    warnings: tuple[str, ...]
-    brief: Mapping[str, Any]
 
 
 def plan_serving(brief: ServingBrief, catalog: Catalog) -> PlanServingResult:
@@ -117,7 +49,8 @@ def plan_serving(brief: ServingBrief, catalog: Catalog) -> PlanServingResult:
     """
     brief, requests = _with_trace(brief)
     found = search_services(brief, catalog)
-    settled = [one for one in (_settled(d, brief, requests) for d in _finalists(found.good)) if one is not None]
+    finalists = _finalists(found.good, brief.traffic.rate_per_s)
+    settled = [one for one in (_settled(finalist, brief, requests) for finalist in finalists) if one is not None]
     designs = sorted(settled, key=lambda one: (one.usd_per_month, one.devices))
     best = designs[0] if designs else None
     nearest = tuple(
@@ -149,6 +82,7 @@ def plan_serving(brief: ServingBrief, catalog: Catalog) -> PlanServingResult:
         recommended=best,
         alternatives=_alternatives(found.good, designs, brief),
         nearest=() if best else nearest,
+        disaggregation=why_apart(found, designs),
         pareto=_front(found.good, brief),
         rejected=found.rejected,
         considered=found.considered,
@@ -184,12 +118,18 @@ def _with_trace(brief: ServingBrief) -> tuple[ServingBrief, Requests | None]:
     return replace(brief, traffic=traffic), requests
 
 
-def _finalists(good: tuple[Deployable, ...]) -> list[Deployable]:
-    """Return the cheapest deployments, no two of one accelerator and format."""
+def _finalists(good: tuple[Deployable, ...], rate_per_s: float) -> list[Deployable]:
+    """Return the cheapest deployments, no two of one accelerator and format, and the cheapest of two pools."""
     kinds: dict[object, Deployable] = {}
     for one in good:
-        kinds.setdefault((one.setting.accelerator.id, one.setting.deployment.weights, one.setting.engine.id), one)
-    return list(kinds.values())[:FINALISTS]
+        if one.apart is None:
+            kinds.setdefault((one.setting.accelerator.id, one.setting.deployment.weights, one.setting.engine.id), one)
+    chosen = list(kinds.values())[:FINALISTS]
+    pools = [one for one in good if one.apart is not None]
+    apart = min(pools, key=lambda one: _replicas(one, rate_per_s) * one.usd_per_hour, default=None)
+    if apart is not None and (not chosen or apart.usd_per_request <= HOPEFUL * chosen[0].usd_per_request):
+        chosen.append(apart)
+    return chosen
 
 
 def _settled(deployable: Deployable, brief: ServingBrief, requests: Requests | None) -> ServiceDesign | None:
@@ -213,18 +153,25 @@ def _settled(deployable: Deployable, brief: ServingBrief, requests: Requests | N
 def _simulated(
     deployable: Deployable, brief: ServingBrief, requests: Requests | None, rate_per_s: float
 ) -> ServiceResult:
-    """Simulate one replica under random arrivals with the lengths of the trace, or of the mean request."""
+    """Simulate one replica or two pools under random arrivals, with the lengths of the trace or of the mean request."""
     traffic, setting = brief.traffic, deployable.setting
     generator = np.random.default_rng(0)
+    count = SIMULATED * (1 if deployable.apart is None else MANY)
     if requests is None:
-        prompts, outputs = np.full(SIMULATED, traffic.prompt), np.full(SIMULATED, traffic.output)
+        prompts, outputs = np.full(count, traffic.prompt), np.full(count, traffic.output)
     else:
-        drawn = generator.integers(0, len(requests), SIMULATED)
+        drawn = generator.integers(0, len(requests), count)
         prompts, outputs = requests.prompt_tokens[drawn], requests.output_tokens[drawn]
     computed = np.maximum(np.round(prompts * (1.0 - traffic.cached_fraction)), 1)
-    times = poisson_arrivals(SIMULATED, rate_per_s, generator)
-    replica = replica_of(setting, float(traffic.prompt + traffic.output), None)
-    return simulate_service(make_requests(times, computed, outputs), Fleet(Pool(replica)))
+    times = poisson_arrivals(count, rate_per_s, generator)
+    context, apart = float(traffic.prompt + traffic.output), deployable.apart
+    fleet = Fleet(Pool(replica_of(setting, context, None)))
+    if apart is not None:
+        design = apart.design
+        prompts_pool = Pool(replica_of(apart.prefill, context, None), design.prefill_replicas)
+        decode = replace(fleet.pool, replicas=design.decode_replicas)
+        fleet = Fleet(decode, prompts_pool, apart.pools.link_bytes_per_s)
+    return simulate_service(make_requests(times, computed, outputs), fleet)
 
 
 def _attained(run: ServiceResult, limits: Limits) -> float:
@@ -235,8 +182,8 @@ def _attained(run: ServiceResult, limits: Limits) -> float:
 def _design(deployable: Deployable, brief: ServingBrief, run: ServiceResult | None, reason: str) -> ServiceDesign:
     setting, offer, traffic = deployable.setting, deployable.offer, brief.traffic
     split = setting.deployment
-    replicas = max(1, math.ceil(traffic.rate_per_s / deployable.rate_per_s))
-    most = max(replicas, math.ceil(traffic.rate_per_s * traffic.peak / deployable.rate_per_s))
+    replicas = _replicas(deployable, traffic.rate_per_s)
+    most = max(replicas, _replicas(deployable, traffic.rate_per_s * traffic.peak))
     hourly = deployable.usd_per_hour
     summary = run.summary() if run is not None else None
     return ServiceDesign(
@@ -246,7 +193,8 @@ def _design(deployable: Deployable, brief: ServingBrief, run: ServiceResult | No
         provider=offer.host.provider if offer.host else None,
         engine=setting.engine.id,
         deployment={name: getattr(split, name) for name in ("tp", "pp", "dp", "ep", "weights", "kv")},
-        devices=split.devices,
+        disaggregation=None if deployable.apart is None else told_design(deployable.apart.design),
+        devices=deployable.devices,
         replicas=replicas,
         most_replicas=most,
         target_in_flight=deployable.in_flight,
@@ -264,6 +212,10 @@ def _design(deployable: Deployable, brief: ServingBrief, run: ServiceResult | No
         usd_per_million_output=hourly * replicas / 3600.0 / (traffic.rate_per_s * traffic.output) * 1e6,
         reason=reason,
     )
+
+
+def _replicas(deployable: Deployable, rate_per_s: float) -> int:
+    return max(1, math.ceil(rate_per_s / deployable.rate_per_s))
 
 
 def _alternatives(

@@ -11,6 +11,7 @@ from typing import Any
 from groundplan import __version__
 from groundplan.catalog.catalog import Catalog
 from groundplan.design.deployment import Deployment
+from groundplan.errors import InputError
 from groundplan.estimate.service import Steady
 from groundplan.estimate.serving import (
     ServingSetting,
@@ -19,9 +20,11 @@ from groundplan.estimate.serving import (
     steady_of,
 )
 from groundplan.estimate.serving_intervals import serving_interval
+from groundplan.estimate.serving_pools import decode_steady, handed_of, pools_power_w
 from groundplan.evidence import Assumption, Prediction, Result, Term, total_of
 from groundplan.physics.decode import speculated_tokens
-from groundplan.tasks.serve_request import ACCEPTANCE, ServeRequest, hourly_usd, resolve
+from groundplan.tasks.serve_pools import pools_assumptions, told_pools, ttft_tree
+from groundplan.tasks.serve_request import ACCEPTANCE, ServeRequest, hourly_usd, resolve, resolve_pools
 
 SECONDS_PER_HOUR = 3600.0
 MILLION = 1e6
@@ -38,7 +41,10 @@ FORMULAS = {
 
 @dataclass(frozen=True, slots=True)
 class ServeResult(Result):
-    """Memory, speed and cost of one replica. `memory` sums to what the engine takes of a device."""
+    """Memory, speed and cost of one replica, or of a prefill and a decode pool.
+
+    `memory` sums to what the engine takes of a device, of one that decodes where prompts are computed apart.
+    """
 
     schema: str
     tool_version: str
@@ -49,6 +55,7 @@ class ServeResult(Result):
     accelerator: str
     engine: str
     deployment: Mapping[str, Any]
+    disaggregation: Mapping[str, Any] | None  # the prefill pool before `replicas` of the deployment
     devices: int
     memory: Mapping[str, float]
     capacity_bytes: float
@@ -92,9 +99,17 @@ def serve(request: ServeRequest, catalog: Catalog) -> ServeResult:
         A name is unknown, a value impossible, or the model does not fit.
     """
     setting, load = resolve(request, catalog)
-    steady = steady_of(setting, load, request.rate_per_s)
+    apart = resolve_pools(request, setting, catalog)
+    if apart is None and request.replicas != 1:
+        raise InputError(
+            f"one replica is answered for, not {request.replicas}",
+            "divide the load by the replicas, add prefill_replicas, or ask simulate serve",
+        )
+    handed = None if apart is None else handed_of(apart, load, request.rate_per_s)
+    steady = decode_steady(handed) if handed else steady_of(setting, load, request.rate_per_s)
     as_of = request.as_of or date.today().isoformat()
-    hourly = hourly_usd(request, setting, catalog)
+    devices = apart.design.devices if apart else setting.deployment.devices
+    hourly = hourly_usd(request, setting.accelerator.id, devices, catalog)
     spread = serving_interval(setting.engine.id, setting.model.experts is not None)
     rate = float(steady.requests_per_s)
     output_rate = rate * request.output
@@ -102,6 +117,9 @@ def serve(request: ServeRequest, catalog: Catalog) -> ServeResult:
     total_rate = rate * (request.prompt + request.output)
     prompt_share = min(float(steady.tpot_s - steady.decode_s) / float(steady.tpot_s), 1.0)
     watts = power_w(setting, min(float(steady.decoding), 1.0))
+    if apart and handed:
+        prompt_share = 1.0 - request.replicas * setting.deployment.devices / devices
+        watts = pools_power_w(apart, handed)
     terms = iteration_terms(setting, load, steady)
     tree = total_of("tpot_s", "s", tuple(Term(name, value, "s", FORMULAS[name]) for name, value in terms.items()))
     held = {name: value for name, value in setting.pool.terms.items() if value}
@@ -112,26 +130,26 @@ def serve(request: ServeRequest, catalog: Catalog) -> ServeResult:
         schema="groundplan/serve/1",
         tool_version=__version__,
         catalog_version=catalog.version,
-        headline=_headline(request, setting, steady, hourly),
+        headline=_headline(request, setting, devices, steady, hourly),
         as_of=as_of,
         model=setting.model.id,
         accelerator=setting.accelerator.id,
         engine=setting.engine.id,
         deployment=_deployed(setting.deployment),
-        devices=setting.deployment.devices,
+        disaggregation=told_pools(apart, handed) if apart and handed else None,
+        devices=devices,
         memory=held,
         capacity_bytes=setting.accelerator.memory_bytes or math.nan,
         fits=True,
         kv_tokens=Prediction.within(setting.pool.tokens, *CACHE_SPREAD),
-        concurrent_requests=min(
-            setting.pool.tokens / (request.prompt + request.output), float(setting.engine.max_sequences)
-        ),
+        concurrent_requests=request.replicas
+        * min(setting.pool.tokens / (request.prompt + request.output), float(setting.engine.max_sequences)),
         load={
             "prompt": request.prompt,
             "output": request.output,
             "concurrency": request.concurrency,
             "rate_per_s": request.rate_per_s,
-            "decoding": float(steady.decoding),
+            "decoding": float(steady.decoding) * request.replicas,
             "queued": float(steady.queued) if math.isfinite(float(steady.queued)) else None,
         },
         ttft_s=ttft,
@@ -148,9 +166,9 @@ def serve(request: ServeRequest, catalog: Catalog) -> ServeResult:
         usd_per_million_blended=_per_million(hourly, total_rate, through),
         joules_per_output_token=None if watts is None else _inverse(watts / output_rate, through),
         definitions=DEFINITIONS,
-        assumptions=_assumptions(request, setting),
+        assumptions=(*_assumptions(request, setting), *(pools_assumptions(request, apart) if apart else ())),
         warnings=_warnings(request, setting, steady),
-        explain={"tpot_s": tree},
+        explain={"tpot_s": tree, **({"ttft_s": ttft_tree(handed)} if handed else {})},
     )
 
 
@@ -182,7 +200,9 @@ def _deployed(deployment: Deployment) -> dict[str, Any]:
     }
 
 
-def _headline(request: ServeRequest, setting: ServingSetting, steady: Steady, hourly: float | None) -> str:
+def _headline(
+    request: ServeRequest, setting: ServingSetting, devices: int, steady: Steady, hourly: float | None
+) -> str:
     at = (
         f"{request.rate_per_s:g} requests/s"
         if request.rate_per_s is not None
@@ -191,7 +211,10 @@ def _headline(request: ServeRequest, setting: ServingSetting, steady: Steady, ho
         else f"{request.concurrency} at once"
     )
     rate = float(steady.requests_per_s) * request.output
-    said = f"{setting.deployment.devices} x {setting.accelerator.name} at {at}: {rate:,.0f} output tokens/s, "
+    apart = f", {request.prefill_replicas} prefill and {request.replicas} decode replicas," * (
+        devices > setting.deployment.devices
+    )
+    said = f"{devices} x {setting.accelerator.name}{apart} at {at}: {rate:,.0f} output tokens/s, "
     if math.isfinite(float(steady.ttft_s)):
         said += f"first token in {1e3 * float(steady.ttft_s):,.0f} ms, "
     said += f"{1e3 * float(steady.tpot_s):,.1f} ms a token"
@@ -224,11 +247,12 @@ def _warnings(request: ServeRequest, setting: ServingSetting, steady: Steady) ->
     said = []
     if request.rate_per_s is not None and float(steady.requests_per_s) < 0.99 * request.rate_per_s:
         said.append(
-            f"{request.rate_per_s:g} requests/s are more than the replica answers "
+            f"{request.rate_per_s:g} requests/s are more than can be answered "
             f"({float(steady.requests_per_s):.3g}/s): the queue grows without end; add replicas"
         )
     if request.concurrency is not None and float(steady.queued) >= 1.0:
-        said.append(f"{float(steady.queued):,.0f} of {request.concurrency} requests wait for room in the cache")
+        where = "before a pool" if request.prefill_replicas else "for room in the cache"
+        said.append(f"{float(steady.queued):,.0f} of {request.concurrency} requests wait {where}")
     kv_heads = setting.model.attention.kv_heads
     if setting.deployment.tp > kv_heads and setting.model.attention.kind.value == "gqa":
         said.append(

@@ -15,6 +15,7 @@ from groundplan.errors import InputError, UnknownName
 from groundplan.estimate.formats import kv_format_bytes, weight_format
 from groundplan.estimate.service import Load
 from groundplan.estimate.serving import ServingSetting, serving_setting, smallest_tp
+from groundplan.estimate.serving_pools import PoolsSetting, pools_setting
 from groundplan.tasks.cost import CostRequest, cost
 from groundplan.workload.model import TransformerModel
 from groundplan.workload.models import load_model, model_from_mapping
@@ -29,6 +30,7 @@ EAGLE-2, arXiv 2406.16858); class assumed."""
 class ServeRequest:
     """What is asked. Lengths in tokens; None = the engine's default, or derived.
 
+    With `prefill_replicas`, that many compute prompts and `replicas` decode; each pool has parallel sizes of its own.
     The load is a `concurrency`, or a rate of requests (`rate_per_s`); with neither, as many at once as the cache holds.
     """
 
@@ -57,6 +59,13 @@ class ServeRequest:
     draft: str = HEAD  # a model, `head` (EAGLE, multi-token prediction) or `ngram`
     adapters: int = 0  # LoRA adapters held at once
     adapter_rank: int = 16
+    replicas: int = 1  # that decode, where others compute prompts
+    prefill_replicas: int = 0
+    prefill_tp: int | None = None  # None: as those that decode
+    prefill_pp: int | None = None
+    prefill_dp: int | None = None
+    prefill_ep: int | None = None
+    link_bytes_per_s: float | None = None  # of one prefill replica; None: its devices' own network
 
 
 def resolve(request: ServeRequest, catalog: Catalog) -> tuple[ServingSetting, Load]:
@@ -93,6 +102,42 @@ def resolve(request: ServeRequest, catalog: Catalog) -> tuple[ServingSetting, Lo
     setting = serving_setting(model, split, engine, accelerator, context, catalog)
     most = math.inf if request.concurrency is None else float(request.concurrency)
     return setting, Load(float(request.prompt), float(request.output), most, request.cached_fraction)
+
+
+PREFILL_SIZES = ("tp", "pp", "dp", "ep")
+
+
+def resolve_pools(request: ServeRequest, decode: ServingSetting, catalog: Catalog) -> PoolsSetting | None:
+    """Return a prefill pool before the replicas that decode; None where none is asked for.
+
+    Raises
+    ------
+    InputError
+        A size that cannot be, or one of prefill replicas that are not there.
+    """
+    asked = {name: getattr(request, f"prefill_{name}") for name in PREFILL_SIZES}
+    stated = {name: size for name, size in asked.items() if size is not None}
+    for name, size in stated.items():
+        if size < 1:
+            raise InputError(f"prefill_{name} is {size}", "give a whole number of at least 1")
+    if request.prefill_replicas == 0:
+        if stated:
+            raise InputError(f"prefill_{next(iter(stated))} is given without prefill replicas", "add prefill_replicas")
+        return None
+    if request.prefill_replicas < 0 or request.replicas < 1:
+        raise InputError(
+            f"{request.prefill_replicas} replicas compute prompts and {request.replicas} decode",
+            "give at least 1 of each",
+        )
+    if request.link_bytes_per_s is not None and not request.link_bytes_per_s > 0.0:
+        raise InputError(
+            f"link_bytes_per_s is {request.link_bytes_per_s:g}", "give bytes per second above 0, e.g. 25e9"
+        )
+    split = replace(decode.deployment, **stated)
+    check_deployment(decode.model, split)
+    context = float(request.prompt + request.output)
+    prefill = serving_setting(decode.model, split, decode.engine, decode.accelerator, context, catalog)
+    return pools_setting(prefill, request.prefill_replicas, decode, request.replicas, context, request.link_bytes_per_s)
 
 
 def _model(asked: str | Mapping[str, Any], catalog: Catalog) -> TransformerModel:
@@ -155,15 +200,14 @@ def _check(request: ServeRequest) -> None:
         raise InputError(f"price is {request.price}", "give dollars per accelerator-hour, e.g. 3")
 
 
-def hourly_usd(request: ServeRequest, setting: ServingSetting, catalog: Catalog) -> float | None:
-    """Return dollars for an hour of the replica's devices; None where no price is known."""
-    devices = setting.deployment.devices
+def hourly_usd(request: ServeRequest, accelerator: str, devices: int, catalog: Catalog) -> float | None:
+    """Return dollars for an hour of so many devices; None where no price is known."""
     if request.price is not None:
         return request.price * devices
     asked = CostRequest(
         accelerators=devices,
         hours=1.0,
-        accelerator=setting.accelerator.id,
+        accelerator=accelerator,
         purchase=request.purchase,
         as_of=request.as_of,
     )

@@ -14,7 +14,7 @@ from groundplan import __version__
 from groundplan.catalog.catalog import Catalog
 from groundplan.errors import InputError, UnknownName
 from groundplan.estimate.replica import Replica
-from groundplan.estimate.serving import replica_of
+from groundplan.estimate.serving import ServingSetting, replica_of
 from groundplan.evidence import Result
 from groundplan.simulate.arrivals import diurnal_arrivals, gamma_arrivals
 from groundplan.simulate.chrome import chrome_events
@@ -24,7 +24,7 @@ from groundplan.simulate.requests import Requests, make_requests
 from groundplan.simulate.results import ServiceResult, ServiceSummary
 from groundplan.simulate.routing import Routing
 from groundplan.simulate.traces import read_requests
-from groundplan.tasks.serve_request import ACCEPTANCE, HEAD, ServeRequest, hourly_usd, resolve
+from groundplan.tasks.serve_request import ACCEPTANCE, HEAD, ServeRequest, hourly_usd, resolve, resolve_pools
 
 ARRIVALS = ("poisson", "bursts", "diurnal")
 POINTS = 60
@@ -75,7 +75,11 @@ class SimulateServeRequest:
     most: int | None = None
     mtbf_s: float | None = None
     prefill_replicas: int = 0
-    link_bytes_per_s: float = 25e9
+    prefill_tp: int | None = None
+    prefill_pp: int | None = None
+    prefill_dp: int | None = None
+    prefill_ep: int | None = None
+    link_bytes_per_s: float | None = None  # of one prefill replica; None: its devices' own network
     ttft_s: float | None = None
     tpot_s: float | None = None
     e2e_s: float | None = None
@@ -116,7 +120,7 @@ class SimulateServeResult(Result):
 
 
 DEFINITIONS = {
-    "ttft_s": "from the arrival of a request to its first token, queueing and front end included",
+    "ttft_s": "from the arrival of a request to its first token, queueing, hand-over and front end included",
     "tpot_s": "(last token - first token) / (tokens - 1); requests of one token have none",
     "attainment": "share of all requests, the rejected included, that keep every limit",
     "busy_share": "share of the time replicas are on in which they compute",
@@ -157,16 +161,19 @@ def simulate_serve(request: SimulateServeRequest, catalog: Catalog, record: bool
         rate_per_s=None,
     )
     setting, _ = resolve(asked, catalog)
-    replica = replica_of(setting, context, hourly_usd(asked, setting, catalog))
+    apart = resolve_pools(asked, setting, catalog)
+    replica = _replica(asked, setting, context, catalog)
     if replica.kv_tokens < context:
         raise InputError(
             f"{setting.model.id} leaves {replica.kv_tokens:,} tokens of cache on {setting.deployment.devices} x "
             f"{setting.accelerator.name}, a mean request has {context:,.0f}",
             "use more devices, narrower weights or cache",
         )
-    service = simulate_service(
-        requests, _fleet(request, replica), clients=request.clients, seed=request.seed, record=record
-    )
+    fleet = Fleet(_pool(request, replica))
+    if apart is not None:
+        prompts = Pool(_replica(asked, apart.prefill, context, catalog), request.prefill_replicas)
+        fleet = Fleet(fleet.pool, prompts, apart.pools.link_bytes_per_s)
+    service = simulate_service(requests, fleet, clients=request.clients, seed=request.seed, record=record)
     summary = service.summary()
     limits = {"ttft_s": request.ttft_s, "tpot_s": request.tpot_s, "e2e_s": request.e2e_s}
     stated = {name: limit for name, limit in limits.items() if limit is not None}
@@ -215,17 +222,19 @@ def _requests(request: SimulateServeRequest) -> Requests:
     return make_requests(times, ones * request.prompt, ones * request.output)
 
 
-def _fleet(request: SimulateServeRequest, replica: Replica) -> Fleet:
+def _replica(asked: ServeRequest, setting: ServingSetting, context: float, catalog: Catalog) -> Replica:
+    hourly = hourly_usd(asked, setting.accelerator.id, setting.deployment.devices, catalog)
+    return replica_of(setting, context, hourly)
+
+
+def _pool(request: SimulateServeRequest, replica: Replica) -> Pool:
     if request.routing not in tuple(Routing):
         raise UnknownName("routing", request.routing, [one.value for one in Routing])
     scaling = None
     if request.target_in_flight is not None:
         most = request.most or max(request.replicas, 1)
         scaling = Autoscaling(request.target_in_flight, request.least, most)
-    pool = Pool(replica, request.replicas, Routing(request.routing), scaling, request.mtbf_s)
-    if request.prefill_replicas < 1:
-        return Fleet(pool)
-    return Fleet(pool, Pool(replica, request.prefill_replicas), request.link_bytes_per_s)
+    return Pool(replica, request.replicas, Routing(request.routing), scaling, request.mtbf_s)
 
 
 def _slowest(service: ServiceResult) -> Sequence[int]:

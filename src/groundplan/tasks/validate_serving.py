@@ -100,16 +100,18 @@ def read_serving_cases(runs: Sequence[MeasuredRun], catalog: Catalog) -> tuple[l
 
 
 def serving_set(case: ServingCase, quantity: str) -> str:
-    """Return the set of a figure: engine, architecture, dense or sparse, quantity."""
+    """Return the set of a figure: engine, prefill and decode apart or not, architecture, dense or sparse, quantity."""
     kind = "MoE" if case.sparse else "dense"
-    return f"{case.engine.id} / {case.cluster.accelerator.architecture} / {kind} / {quantity}"
+    engine = f"{case.engine.id} apart" if case.apart else case.engine.id
+    return f"{engine} / {case.cluster.accelerator.architecture} / {kind} / {quantity}"
 
 
 def _what(case: ServingCase) -> str:
     """Name a run for people."""
     load = case.load
     at = f"{load.concurrency:g} at once" if np.isfinite(load.concurrency) else "full load"
+    devices = case.apart.devices if case.apart else case.deployment.devices
     return (
-        f"{case.run.text('model')}, {case.deployment.devices} x {case.cluster.accelerator.id}, "
+        f"{case.run.text('model')}, {devices} x {case.cluster.accelerator.id}, "
         f"{case.deployment.weights}, {load.prompt:g} + {load.output:g} tokens, {at}"
     )

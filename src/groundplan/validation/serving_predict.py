@@ -11,10 +11,14 @@ import numpy as np
 
 from groundplan.catalog.catalog import Catalog
 from groundplan.catalog.rows import Architecture, Engine
+from groundplan.design.deployment import Deployment, Disaggregation
+from groundplan.design.hosting import replica_cluster
+from groundplan.estimate.disaggregation import handed_steady, most_handed
 from groundplan.estimate.iteration import iteration_law, serving_rates
 from groundplan.estimate.replica import IterationLaw
 from groundplan.estimate.service import Load, cache_pool, state_at_rate, steady_state
-from groundplan.estimate.serving import CONTEXT_BYTES, DRIVER_BYTES
+from groundplan.estimate.serving import CONTEXT_BYTES, DRIVER_BYTES, ServingSetting
+from groundplan.estimate.serving_pools import pools_setting
 from groundplan.validation.predict import Array
 from groundplan.validation.serving_reading import QUANTITIES, ServingCase
 
@@ -38,7 +42,7 @@ def _group(case: ServingCase) -> Hashable:
     context = case.load.prompt + case.load.output if np.any(case.model.attention.window) else 0.0
     cluster = case.cluster.accelerator.id, case.cluster.host.id
     engine = case.engine.id, case.engine.max_batched_tokens, case.engine.memory_utilization
-    return id(case.model), case.deployment, engine, cluster, context, case.static, case.rate_per_s is None
+    return id(case.model), case.deployment, case.apart, engine, cluster, context, case.static, case.rate_per_s is None
 
 
 def _predict(cases: Sequence[ServingCase], catalog: Catalog, changed: Changed | None) -> Array:
@@ -53,6 +57,8 @@ def _predict(cases: Sequence[ServingCase], catalog: Catalog, changed: Changed | 
     )
     replicas, waves = _column([case.replicas for case in cases]), _column([case.waves for case in cases])
     context = float(np.mean(prompt + output))
+    if first.apart is not None:
+        return _apart(first, first.apart, catalog, engine, architecture, Load(prompt, output, wanted), waves)
     rates = serving_rates(first.cluster, architecture, engine, catalog.accelerators.values())
     law = iteration_law(model, deployment, rates, engine, engine.max_batched_tokens, context)
     if first.static:
@@ -75,6 +81,36 @@ def _predict(cases: Sequence[ServingCase], catalog: Catalog, changed: Changed | 
     tpot = np.where(single, alone, steady.tpot_s)
     tokens = steady.requests_per_s * replicas * output
     found = np.stack([1e3 * (steady.ttft_s + burst), 1e3 * tpot, tokens], axis=1)
+    return np.where(fits[:, None], found, np.nan)
+
+
+def _apart(
+    first: ServingCase,
+    design: Disaggregation,
+    catalog: Catalog,
+    engine: Engine,
+    architecture: Architecture,
+    load: Load,
+    waves: Array,
+) -> Array:
+    """Prompts computed by one pool, answers by another, in a closed loop; the first wave of prompts comes at once."""
+    accelerator, context = first.cluster.accelerator, float(np.mean(np.asarray(load.prompt) + load.output))
+    memory = (accelerator.memory_bytes or math.nan) - DRIVER_BYTES
+
+    def replica(deployment: Deployment) -> ServingSetting:
+        cluster = replica_cluster(accelerator, deployment.devices, catalog)
+        rates = serving_rates(cluster, architecture, engine, catalog.accelerators.values())
+        law = iteration_law(first.model, deployment, rates, engine, engine.max_batched_tokens, context)
+        pool = cache_pool(first.model, deployment, engine, memory, CONTEXT_BYTES, context)
+        return ServingSetting(first.model, deployment, engine, cluster, law, pool)
+
+    prefill, decode = replica(design.prefill), replica(design.decode)
+    pools = pools_setting(prefill, design.prefill_replicas, decode, design.decode_replicas, context).pools
+    handed = handed_steady(pools, load)
+    burst = 0.5 * handed.decoding * design.decode_replicas / most_handed(pools, load) / waves
+    tokens = handed.requests_per_s * load.output
+    found = np.stack([1e3 * (handed.ttft_s + burst), 1e3 * handed.tpot_s, tokens], axis=1)
+    fits = (decode.pool.tokens >= np.asarray(load.prompt) + load.output) & (prefill.pool.tokens >= load.prompt)
     return np.where(fits[:, None], found, np.nan)
 
 

@@ -10,13 +10,14 @@ from functools import lru_cache
 from groundplan.catalog.catalog import Catalog
 from groundplan.catalog.rows import Accelerator, Engine
 from groundplan.design.cluster import Cluster
-from groundplan.design.deployment import Deployment
+from groundplan.design.deployment import Deployment, Disaggregation
 from groundplan.design.hosting import replica_cluster
 from groundplan.errors import InputError, UnknownName
 from groundplan.estimate.formats import multiplied, weight_format
 from groundplan.estimate.service import Load
 from groundplan.estimate.serving import smallest_tp
 from groundplan.validation.measured import MeasuredRun
+from groundplan.validation.serving_splits import disaggregated, stated_pools, stated_split
 from groundplan.workload.model import TransformerModel
 from groundplan.workload.models import find_model, model_from_row
 
@@ -84,7 +85,8 @@ class ServingCase:
 
     run: MeasuredRun
     model: TransformerModel
-    deployment: Deployment
+    deployment: Deployment  # of a replica that decodes, where prompts are computed apart
+    apart: Disaggregation | None
     replicas: int
     cluster: Cluster
     engine: Engine
@@ -110,21 +112,20 @@ def read_serving_case(run: MeasuredRun, catalog: Catalog) -> ServingCase:
         What is missing or unknown, by which the run cannot be predicted.
     """
     assumed: list[str] = []
-    if "disagg" in run.text("notes"):
-        raise InputError("prefill and decode run apart, in numbers of instances the source leaves open", "leave it out")
     model = served_model(run.text("model"), catalog)
     accelerator = served_accelerator(run.text("gpu"), catalog)
     multiplied(weight_format("bf16"), accelerator)  # has a known rate
     engine = served_engine(run, catalog, assumed)
     weights, kv = _formats(run, accelerator, engine, model, assumed)
-    devices = run.size("n_gpus", 1)
-    deployment = _deployment(run, model, weights, kv, devices, engine, accelerator, assumed)
+    apart = stated_pools(run, model, (weights, kv)) if disaggregated(run) else None
+    devices = apart.devices if apart else run.size("n_gpus", 1)
+    deployment = apart.decode if apart else _deployment(run, model, weights, kv, devices, engine, accelerator, assumed)
     cluster = replica_cluster(accelerator, deployment.devices, catalog)
     prompt, output = _lengths(run, model, assumed)
     concurrency = run.measured("concurrency_or_batch")
     if INFERENCEMAX in run.text("source"):
         engine = _inferencemax(engine, concurrency or 1.0, prompt)
-    replicas = max(devices // deployment.devices, 1)
+    replicas = 1 if apart else max(devices // deployment.devices, 1)
     load = Load(prompt, output, float("inf") if concurrency is None else concurrency / replicas)
     said = QUANTITIES if "P99" not in run.text("notes") else ("tokens_per_s_total",)
     measured = {name: value for name in said if (value := run.measured(name))}
@@ -136,7 +137,7 @@ def read_serving_case(run: MeasuredRun, catalog: Catalog) -> ServingCase:
     offered = re.search(r"offered (?:QPS=|RPS)([\d.]*)", run.text("notes"))
     rate = (float(offered[1]) if offered[1] else run.number("requests_per_s")) if offered else None
     return ServingCase(
-        run, model, deployment, replicas, cluster, engine, load, rate, static, waves, measured, tuple(assumed)
+        run, model, deployment, apart, replicas, cluster, engine, load, rate, static, waves, measured, tuple(assumed)
     )
 
 
@@ -271,15 +272,7 @@ def _deployment(
         tp, pp, ep = run.size("tp"), run.size("pp", 1), run.size("ep", 1)
         stated = re.search(r"(?:adp|attention_dp)=(\d+)", run.text("notes"))
         dp = int(stated[1]) if stated else 1
-        if tp == 1 and ep > 1 and dp == 1:
-            dp = ep  # each device attends to sequences of its own, experts are spread
-        elif dp > 1 and tp % dp == 0 and tp * pp > devices // dp:
-            tp //= dp  # the source counts the devices of all groups
-        if model.attention.heads % tp and model.experts is None:
-            raise InputError(f"tp {tp} does not divide the {model.attention.heads} heads of {model.id}", "correct tp")
-        if model.attention.heads % tp:  # no split of the heads: each device attends to sequences of its own
-            tp, dp, ep = 1, tp * dp, max(ep, tp * dp)
-        return Deployment(tp, pp, dp, min(ep, tp * dp), weights, kv)
+        return stated_split(model, tp, pp, dp, ep, devices, (weights, kv))
     if "server" in run.text("scenario") and "MLPerf" not in run.text("source"):
         return Deployment(devices, 1, 1, 1, weights, kv)
     tp = min(smallest_tp(model, Deployment(1, 1, 1, 1, weights, kv), engine, accelerator, USUAL_CONTEXT), devices)

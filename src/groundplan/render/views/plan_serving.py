@@ -61,6 +61,7 @@ def _asked(result: Mapping[str, Any]) -> tuple[Fact, ...]:
             f"{format_count(result['considered'])} deployments",
             f"{format_count(result['fitting'])} hold a request",
         ),
+        Fact("Prefill and decode apart", str(result["disaggregation"])),
     )
 
 
@@ -87,7 +88,8 @@ def _recommended(best: Mapping[str, Any]) -> tuple[Fact, ...]:
 def _settings(best: Mapping[str, Any]) -> tuple[Fact, ...]:
     split = best["deployment"]
     return (
-        Fact("Split", f"tp {split['tp']}, pp {split['pp']}, dp {split['dp']}, ep {split['ep']}"),
+        *_pools(best),
+        Fact("Split", _sizes(split)),
         Fact("Formats", f"weights {split['weights']}, cache {split['kv']}"),
         Fact("Sequences at once", f"{best['max_sequences']}", f"cache for {format_count(best['kv_tokens'])} tokens"),
         Fact("Tokens of an iteration", f"{best['max_batched_tokens']}"),
@@ -97,6 +99,20 @@ def _settings(best: Mapping[str, Any]) -> tuple[Fact, ...]:
             f"{best['replicas']} to {best['most_replicas']} replicas",
         ),
     )
+
+
+def _pools(best: Mapping[str, Any]) -> tuple[Fact, ...]:
+    apart = best["disaggregation"]
+    if apart is None:
+        return ()
+    return (
+        Fact("Prefill", f"{apart['prefill_replicas']} of {apart['prefill_devices']} devices", _sizes(apart["prefill"])),
+        Fact("Decode", f"{apart['decode_replicas']}", "each split as below"),
+    )
+
+
+def _sizes(split: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {split[name]}" for name in ("tp", "pp", "dp", "ep"))
 
 
 def _designs(title: str, designs: Sequence[Mapping[str, Any]]) -> Table:

@@ -23,6 +23,7 @@ def document(result: Mapping[str, Any]) -> Document:
     """Return what the replica answers, what it costs, and what fits."""
     body: list[Block] = [
         Facts("Under this load", _speed(result)),
+        *_pools(result),
         Facts("Cost", _cost(result)),
         Facts("What fits", _room(result)),
         breakdown(
@@ -74,6 +75,25 @@ def _speed(result: Mapping[str, Any]) -> tuple[Fact, ...]:
     )
 
 
+def _pools(result: Mapping[str, Any]) -> tuple[Block, ...]:
+    """Return both pools and the parts of a first token's time; nothing where each replica does both."""
+    apart = result["disaggregation"]
+    if apart is None:
+        return ()
+    said = (
+        Fact("Prefill replicas", f"{apart['prefill_replicas']}", _sizes(apart["prefill"])),
+        Fact("Decode replicas", f"{apart['decode_replicas']}", _sizes(result["deployment"])),
+        Fact("Prefill busy", format_percent(apart["prefill_busy"]), "of the most that it and its links answer"),
+        Fact("Link", f"{format_bytes(apart['link_bytes_per_s'])}/s", "of one prefill replica"),
+    )
+    terms = {term["name"]: term["value"] for term in result["explain"]["ttft_s"]["children"]}
+    return Facts("Prefill and decode apart", said), breakdown("First token", terms, result["ttft_s"], format_seconds)
+
+
+def _sizes(split: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {split[name]}" for name in ("tp", "pp", "dp", "ep"))
+
+
 def _three(value: float | None) -> str:
     return format_number(value, 3)
 
@@ -83,7 +103,7 @@ def _cost(result: Mapping[str, Any]) -> tuple[Fact, ...]:
     joules = result["joules_per_output_token"]
     return (
         Fact(
-            "Replica",
+            "Replica" if result["disaggregation"] is None else "Both pools",
             UNKNOWN if hourly is None else f"{format_usd(hourly)} an hour",
             f"{result['devices']} accelerators",
         ),
