@@ -37,10 +37,10 @@ LEAST_SHARE = 0.18  # of the expected cost; shifts of 25 % must be seen through 
 LEAST_OF_SPEND = 2e-4  # of a usual day's whole spend
 SIGMAS_OF_DAY = 2.5  # of each day of a run
 SIGMAS_OF_RUN = 4.5  # of all its days together: one day far off, or several that agree
-NOISE_FLOOR = 0.02  # of the expected cost
-MAD_TO_SIGMA = 1.4826
+NOISE_FLOOR = 0.02  # of the logarithm of cost
+WITHIN_SIGMA = 0.683  # of normal values lie within one standard deviation
 MEDIAN_VARIANCE = np.pi / 2  # of a median of n normal values, in units of their variance / n
-FAR = 1e6  # sigmas of a day in a series that never varied
+FAR = 1e6  # sigmas of a cost where none was expected, or of none
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,9 @@ def judge(group: list[Series], first: date, least_usd: float) -> list[Anomaly]:
     for day in range(HISTORY_DAYS, days):
         expected[:, day], noise = _expectations(cost, usual, weekday, day)
         off = cost[:, day] - expected[:, day]
-        sigmas[:, day] = np.where(noise > 0, off / np.where(noise > 0, noise, 1.0), np.sign(off) * FAR)
+        both = (cost[:, day] > 0) & (expected[:, day] > 0)
+        ratio = np.where(both, cost[:, day], 1.0) / np.where(both, expected[:, day], 1.0)
+        sigmas[:, day] = np.where(both, np.log(ratio) / noise, np.sign(off) * FAR)
         matters = np.abs(off) > np.maximum(LEAST_SHARE * expected[:, day], least_usd)
         matters &= np.abs(sigmas[:, day]) > SIGMAS_OF_DAY
         if day == days - 1:
@@ -159,33 +161,31 @@ def _closed(one: int, run: list[int], sigmas: Array, usual: NDArray[np.bool_]) -
 
 
 def _expectations(cost: Array, usual: NDArray[np.bool_], weekday: NDArray[np.int64], day: int) -> tuple[Array, Array]:
-    """Return what a day should cost in each series, and how far such days usually are from that."""
+    """Return what a day should cost in each series (0: nothing), and how far such days are from that, in logarithms."""
     window = slice(max(0, day - WINDOW_DAYS), day)
     kind = weekday if day >= WEEKDAY_DAYS else np.isin(weekday, WEEKEND).astype(np.int64)
-    past = np.where(usual[:, window], cost[:, window], np.nan)
-    working = np.where(np.isin(weekday[window], WEEKEND), np.nan, past)
-    middle = _median(working)
-    ratio = past / np.where(middle > 0, middle, np.nan)[:, None]
-    factor = np.ones(WEEK)
+    known = usual[:, window] & (cost[:, window] > 0)
+    past = np.log(np.where(known, cost[:, window], np.nan))
+    middle = _quantile(np.where(np.isin(weekday[window], WEEKEND), np.nan, past))
+    factor = np.zeros(WEEK)
     for of in np.unique(kind[window]):
-        typical = float(_median(ratio[:, kind[window] == of].reshape(1, -1))[0])
-        factor[of] = typical if typical > 0 else 1.0
-    flat = past / factor[kind[window]]
-    level = np.array([_median(row[np.isfinite(row)][-LEVEL_DAYS:].reshape(1, -1))[0] for row in flat])
-    relative = flat / np.where(level > 0, level, np.nan)[:, None]
-    own = MAD_TO_SIGMA * _median(np.abs(relative - _median(relative)[:, None]))
-    pooled = float(_median(own[own > 0].reshape(1, -1))[0])
-    known = np.isfinite(relative).sum(axis=1)
-    few = np.sqrt(1.0 + MEDIAN_VARIANCE / np.maximum(known, 1))  # the median was fitted to these very days
-    noise = few * np.maximum(np.maximum(own, pooled), NOISE_FLOOR)
-    return level * factor[kind[day]], noise * level * factor[kind[day]]
+        factor[of] = _quantile((past - middle[:, None])[:, kind[window] == of].reshape(1, -1))[0]
+    flat = past - factor[kind[window]]
+    level = np.array([_quantile(row[np.isfinite(row)][-LEVEL_DAYS:].reshape(1, -1))[0] for row in flat])
+    count = known.sum(axis=1)
+    free = np.maximum(count - len(np.unique(kind[window])), 1)  # the factors were fitted to these very days
+    own = _quantile(np.abs(flat - _quantile(flat)[:, None]), WITHIN_SIGMA) * np.sqrt(np.maximum(count, 1) / free)
+    pooled = float(_quantile(np.where(own > 0, own, np.nan).reshape(1, -1))[0])
+    alike = max(int((known & (kind[window] == kind[day])).sum()), 1)  # days that made the factor of this one
+    noise = np.maximum(np.maximum(own, pooled), NOISE_FLOOR) * np.sqrt(1.0 + MEDIAN_VARIANCE / alike)
+    return np.where(count > 0, np.exp(level + factor[kind[day]]), 0.0), noise
 
 
-def _median(values: Array) -> Array:
-    """Return the median of each row over what is finite, 0 where nothing is."""
+def _quantile(values: Array, share: float = 0.5) -> Array:
+    """Return a quantile of each row over what is finite, 0 where nothing is."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # rows without any
-        return np.nan_to_num(np.nanmedian(values, axis=-1)) if values.size else np.zeros(values.shape[:-1])
+        return np.nan_to_num(np.nanquantile(values, share, axis=-1)) if values.size else np.zeros(values.shape[:-1])
 
 
 def _anomaly(
