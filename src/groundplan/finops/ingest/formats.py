@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from groundplan.errors import InputError
+from groundplan.finops.ingest.dcgm import DCGM
 from groundplan.finops.ingest.focus import FOCUS
 from groundplan.finops.ingest.head import Head
 from groundplan.finops.ingest.importer import Importer
 from groundplan.finops.ingest.rates import RATES
+from groundplan.finops.ingest.slurm import SLURM
 
-FORMATS: tuple[Importer, ...] = (FOCUS, RATES)
+FORMATS: tuple[Importer, ...] = (FOCUS, SLURM, DCGM, RATES)
 
 
 def importer_of(head: Head) -> Importer:

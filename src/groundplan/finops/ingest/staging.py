@@ -24,13 +24,14 @@ def stage_table(connection: Any, head: Head) -> None:
     if head.form == "parquet":
         connection.execute(f"CREATE OR REPLACE TEMP VIEW raw AS SELECT * FROM read_parquet({literal(str(head.path))})")
         return
+    quote = "" if head.delimiter == "|" else '"'  # what prints bars, as sacct does, quotes nothing
     options = [
         literal(str(head.path)),
         "header = true",
         "all_varchar = true",
         f"delim = {literal(head.delimiter)}",
-        "quote = '\"'",
-        "escape = '\"'",
+        f"quote = {literal(quote)}",
+        f"escape = {literal(quote)}",
         f"encoding = {literal(head.encoding)}",
         f"nullstr = [{', '.join(map(literal, NULLS))}]",
         "store_rejects = true",

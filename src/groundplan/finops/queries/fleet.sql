@@ -36,7 +36,7 @@ WHERE jobs.start_time IS NOT NULL
 -- pieces: the part of a node's charged period that a job held, as accelerator-seconds and as money. Where jobs
 -- claim more than the node has, each gets its part of it.
 CREATE OR REPLACE TEMP TABLE pieces AS
-WITH overlaps AS (
+WITH shared_time AS (
     SELECT
         fleet.node,
         fleet.since,
@@ -52,7 +52,7 @@ WITH overlaps AS (
         AND held.until > fleet.since
 ), claims AS (
     SELECT *, sum(gpu_s) OVER (PARTITION BY node, since, until) AS claimed_s
-    FROM overlaps
+    FROM shared_time
 )
 SELECT
     node,

@@ -33,7 +33,7 @@ WITH daily AS (
 ), whole AS (
     SELECT node, job_id, state, sum(samples) / sum(sum(samples)) OVER (PARTITION BY node, job_id) AS share
     FROM sampled
-    GROUP BY ALL
+    GROUP BY node, job_id, state
 ), of_day AS (
     SELECT node, job_id, date_trunc('day', since) AS day, sum(gpu_s) AS gpu_s, sum(CAST(cost AS DOUBLE)) AS cost
     FROM pieces

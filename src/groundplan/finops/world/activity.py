@@ -11,7 +11,8 @@ from groundplan.finops.states import State
 from groundplan.finops.world.fleet import DAY_S, SLICES_PER_GPU, START, Node, WorldSize
 from groundplan.finops.world.work import Job
 
-SAMPLE_S = 300
+FINE_S, COARSE_S = 60, 300  # between samples: of a small world, and of one that would fill the disk otherwise
+FINE_GPU_DAYS = 8_000
 CODES = (
     State.UNALLOCATED, State.NO_PROCESS, State.LOADED, State.LOW, State.STARVED, State.COMMUNICATION, State.BUSY,
 )  # fmt: skip
@@ -36,17 +37,18 @@ class Activity:
 
     def __init__(self, size: WorldSize, nodes: tuple[Node, ...], jobs: list[Job]) -> None:
         self.size = size
+        self.sample_s = sample_s = FINE_S if size.gpus * size.days <= FINE_GPU_DAYS else COARSE_S
         first = np.concatenate([[0], np.cumsum([node.slots for node in nodes])]).astype(np.int64)
-        samples = size.days * DAY_S // SAMPLE_S
+        samples = size.days * DAY_S // sample_s
         self.state = np.zeros((int(first[-1]), samples), dtype=np.int8)
         self.job = np.zeros((int(first[-1]), samples), dtype=np.int32)
         code = {state: index for index, state in enumerate(CODES)}
         for job in jobs:
             slots = np.concatenate([first[node] + slots for node, slots in job.places])
-            begin, end = -(-job.start // SAMPLE_S), -(-job.end // SAMPLE_S)
+            begin, end = -(-job.start // sample_s), -(-job.end // sample_s)
             self.job[slots, begin:end] = job.job_id
             for since, until, state in job.course:
-                self.state[slots, -(-since // SAMPLE_S) : -(-until // SAMPLE_S)] = code[state]
+                self.state[slots, -(-since // sample_s) : -(-until // sample_s)] = code[state]
         self._describe(nodes)
 
     def _describe(self, nodes: tuple[Node, ...]) -> None:
@@ -71,7 +73,7 @@ class Activity:
     def days(self) -> Iterator[dict[str, NDArray[np.generic]]]:
         """Yield the samples of each day as columns, ordered by time and slot."""
         rng = self.size.stream("telemetry")
-        per_day = DAY_S // SAMPLE_S
+        per_day = DAY_S // self.sample_s
         count = len(self.node)
         for day in range(self.size.days):
             window = slice(day * per_day, (day + 1) * per_day)
@@ -79,7 +81,9 @@ class Activity:
             slot = np.tile(np.arange(count), per_day)
             low, high = SIGNALS[state, :, 0], SIGNALS[state, :, 1]
             drawn = low + (high - low) * rng.random((len(state), SIGNALS.shape[1]), dtype=np.float32)
-            at = np.datetime64(START, "s") + (np.arange(window.start, window.stop) * SAMPLE_S).astype("timedelta64[s]")
+            at = np.datetime64(START, "s") + (np.arange(window.start, window.stop) * self.sample_s).astype(
+                "timedelta64[s]"
+            )
             power = self.idle_w[slot] + (self.busy_w - self.idle_w)[slot] * drawn[:, 5]
             yield {
                 "timestamp": np.repeat(at.astype("datetime64[us]"), count),

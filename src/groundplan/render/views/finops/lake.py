@@ -38,7 +38,7 @@ def _import(result: Mapping[str, Any]) -> Document:
             row["format"],
             ", ".join(dict.fromkeys(row["datasets"])),
             *(f"{row[key]:,}" for key in ("read", "kept", "already", "quarantined")),
-            money(row["sums"].get("BilledCost", {}).get("read")),
+            money(row["sums"]["BilledCost"]["read"]) if "BilledCost" in row["sums"] else "",
         )
         for row in files
     )
