@@ -137,9 +137,15 @@ def test_a_period_is_from_its_first_day_to_before_its_last(small: Callable[..., 
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("teams: {}", "unknown rule 'teams'"), ("shared: all", "way to divide shared cost 'all'"),
-     ("- a", "holds no rules"), ("names: [a]", "names is no mapping"), ("tags: {squad: x}", "dimension of tags"), ("a: b: c", "cannot be read")],
-)  # fmt: skip
+    [
+        ("teams: {}", "unknown rule 'teams'"),
+        ("shared: all", "way to divide shared cost 'all'"),
+        ("- a", "holds no rules"),
+        ("names: [a]", "names is no mapping"),
+        ("tags: {squad: x}", "dimension of tags"),
+        ("a: b: c", "cannot be read"),
+    ],
+)
 def test_rules_that_mean_nothing_are_refused(
     small: Callable[..., AllocateResult], tmp_path: Path, text: str, words: str
 ) -> None:
