@@ -118,3 +118,42 @@ def anomalies(
     from groundplan.tasks.finops.anomalies import anomalies as task
 
     return task(lake, column, rules, currency).to_dict()
+
+
+BudgetFile = Annotated[Path, typer.Option("--budgets", metavar="YAML", help="The budgets.")]
+
+
+def check(
+    lake: LakeAt,
+    budgets: BudgetFile,
+    rules: Annotated[Path | None, typer.Option("--rules", metavar="YAML", help="Whose tags and accounts are.")] = None,
+    column: Money = "EffectiveCost",
+    currency: Currency = None,
+    deliver: Annotated[bool, typer.Option("--deliver", help="Send the alerts to the channels the file names.")] = False,
+    metrics: Annotated[
+        Path | None, typer.Option("--metrics", metavar="FILE", help="Also write the state for a textfile collector.")
+    ] = None,
+    *,
+    asked: Asked,
+) -> Answer:
+    """Hold budgets against what was spent: burn, forecast, the day a limit is passed.
+
+    --exit-code gives 3 where a budget is exceeded, or a hard one will be.
+    """
+    from groundplan.cli.delivery import check_target, write_file
+    from groundplan.tasks.finops.check import CheckRequest
+    from groundplan.tasks.finops.check import check as task
+
+    if metrics is not None:
+        check_target(metrics, force=True)
+    found = task(CheckRequest(lake, budgets, rules, column, currency, asked.as_of, deliver))
+    if metrics is not None:
+        write_file(metrics, found.metrics, force=True)
+    return found.to_dict()
+
+
+def alert_rules(budgets: BudgetFile, *, asked: Asked) -> Answer:
+    """Print alerting rules for Prometheus, over the metrics that `finops check --metrics` writes."""
+    from groundplan.tasks.finops.check import prometheus_rules
+
+    return prometheus_rules(budgets)

@@ -85,16 +85,12 @@ def allocate(
     """
     if dimension not in DIMENSIONS:
         raise UnknownName("dimension", dimension, DIMENSIONS)
-    connection = lake.connect()
-    into = charges(lake, connection, column, currency)
-    for name, value in {"period_start": period.start, "period_end": period.end, **THRESHOLDS}.items():
-        connection.execute(f"SET VARIABLE {name} = ?", [value])
+    connection, into = prepare(lake, column, period, currency)
     (total,) = connection.execute(query_text("period_total")).fetchone()
     if total is None:
         raise InputError(
             f"nothing was charged from {period.start:%Y-%m-%d} to {period.end:%Y-%m-%d}", "widen the period"
         )
-    connection.execute(query_text("fleet"))
     connection.execute(query_text("states"))
     (fleet,) = connection.execute("SELECT coalesce(sum(cost), 0) FROM fleet").fetchone()
     gpus, hours = _of_jobs(connection, dimension, rules)
@@ -106,6 +102,22 @@ def allocate(
     if sum((share.cost for share in shares), Decimal(0)) != total:
         raise GroundplanError("the parts do not sum to the bill", "please report this, with the lake's manifest")
     return Allocation(dimension, into, total, shares, state_cost, state_hours)
+
+
+def prepare(lake: Lake, column: str, period: Period, currency: str | None = None) -> tuple[Any, str]:
+    """Return a connection on which the fleet's bill of a period is divided into pieces of jobs, and the currency.
+
+    Raises
+    ------
+    InputError, UnknownName
+        No charges, no such column, or a currency without a rate.
+    """
+    connection = lake.connect()
+    into = charges(lake, connection, column, currency)
+    for name, value in {"period_start": period.start, "period_end": period.end, **THRESHOLDS}.items():
+        connection.execute(f"SET VARIABLE {name} = ?", [value])
+    connection.execute(query_text("fleet"))
+    return connection, into
 
 
 def _of_jobs(connection: Any, dimension: str, rules: Rules) -> tuple[dict[str, Decimal], dict[str, float]]:

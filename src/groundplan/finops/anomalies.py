@@ -1,7 +1,7 @@
 """Shifts of spend that the usual week does not explain, each with its cause: price, quantity or mix.
 
-A day of a series (service, SKU, owner) is expected to cost its level times its weekday's factor; both are medians over
-days that were themselves usual, so one shift does not hide the next. A day is unusual when it is off by a share that
+A day of a series (service, SKU, owner) is expected to cost its baseline, made of days that were themselves usual, so
+that one shift does not hide the next. A day is unusual when it is off by a share that
 matters, by money that matters, and by more than the series' own noise, alone or with the days beside it. The cause
 is the largest part of
 
@@ -13,7 +13,6 @@ with quantity Q, shares m_c and unit prices p_c of the ways of pricing c (on dem
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -21,25 +20,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from groundplan.finops.baseline import LEVEL_DAYS, MEDIAN_VARIANCE, WEEK, WINDOW_DAYS, Array, baseline
 from groundplan.finops.lake.engine import query_text, rows
 from groundplan.finops.rules import Rules
 
-Array = NDArray[np.float64]
-
-WEEK = 7
-WEEKEND = (5, 6)
 HISTORY_DAYS = 14  # before a series can be judged
-WEEKDAY_DAYS = 28  # before each weekday has its own factor; until then working days and weekends have one each
-WINDOW_DAYS = 56  # of usual days that make the weekdays and the noise
-LEVEL_DAYS = 14
 ACCEPT_DAYS = 21  # an unusual level that lasts so long is the new usual
 LEAST_SHARE = 0.18  # of the expected cost; shifts of 25 % must be seen through noise
 LEAST_OF_SPEND = 2e-4  # of a usual day's whole spend
 SIGMAS_OF_DAY = 2.5  # of each day of a run
 SIGMAS_OF_RUN = 4.5  # of all its days together: one day far off, or several that agree
-NOISE_FLOOR = 0.02  # of the logarithm of cost
-WITHIN_SIGMA = 0.683  # of normal values lie within one standard deviation
-MEDIAN_VARIANCE = np.pi / 2  # of a median of n normal values, in units of their variance / n
 FAR = 1e6  # sigmas of a cost where none was expected, or of none
 
 
@@ -119,7 +109,8 @@ def judge(group: list[Series], first: date, least_usd: float) -> list[Anomaly]:
     runs: list[list[int]] = [[] for _ in group]
     found: list[tuple[int, int, int]] = []
     for day in range(HISTORY_DAYS, days):
-        expected[:, day], noise = _expectations(cost, usual, weekday, day)
+        known = baseline(cost, usual, weekday, day)
+        expected[:, day], noise = known.expected(weekday[day]), known.noise[:, weekday[day]]
         off = cost[:, day] - expected[:, day]
         both = (cost[:, day] > 0) & (expected[:, day] > 0)
         ratio = np.where(both, cost[:, day], 1.0) / np.where(both, expected[:, day], 1.0)
@@ -158,34 +149,6 @@ def _closed(one: int, run: list[int], sigmas: Array, usual: NDArray[np.bool_]) -
         usual[one, run] = True
         return []
     return [(one, run[0], run[-1] + 1)]
-
-
-def _expectations(cost: Array, usual: NDArray[np.bool_], weekday: NDArray[np.int64], day: int) -> tuple[Array, Array]:
-    """Return what a day should cost in each series (0: nothing), and how far such days are from that, in logarithms."""
-    window = slice(max(0, day - WINDOW_DAYS), day)
-    kind = weekday if day >= WEEKDAY_DAYS else np.isin(weekday, WEEKEND).astype(np.int64)
-    known = usual[:, window] & (cost[:, window] > 0)
-    past = np.log(np.where(known, cost[:, window], np.nan))
-    middle = _quantile(np.where(np.isin(weekday[window], WEEKEND), np.nan, past))
-    factor = np.zeros(WEEK)
-    for of in np.unique(kind[window]):
-        factor[of] = _quantile((past - middle[:, None])[:, kind[window] == of].reshape(1, -1))[0]
-    flat = past - factor[kind[window]]
-    level = np.array([_quantile(row[np.isfinite(row)][-LEVEL_DAYS:].reshape(1, -1))[0] for row in flat])
-    count = known.sum(axis=1)
-    free = np.maximum(count - len(np.unique(kind[window])), 1)  # the factors were fitted to these very days
-    own = _quantile(np.abs(flat - _quantile(flat)[:, None]), WITHIN_SIGMA) * np.sqrt(np.maximum(count, 1) / free)
-    pooled = float(_quantile(np.where(own > 0, own, np.nan).reshape(1, -1))[0])
-    alike = max(int((known & (kind[window] == kind[day])).sum()), 1)  # days that made the factor of this one
-    noise = np.maximum(np.maximum(own, pooled), NOISE_FLOOR) * np.sqrt(1.0 + MEDIAN_VARIANCE / alike)
-    return np.where(count > 0, np.exp(level + factor[kind[day]]), 0.0), noise
-
-
-def _quantile(values: Array, share: float = 0.5) -> Array:
-    """Return a quantile of each row over what is finite, 0 where nothing is."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # rows without any
-        return np.nan_to_num(np.nanquantile(values, share, axis=-1)) if values.size else np.zeros(values.shape[:-1])
 
 
 def _anomaly(

@@ -33,6 +33,7 @@ VIEWS = {
     "finops-allocate": "finops.allocate",
     "finops-world": "finops.world",
     "finops-anomalies": "finops.anomalies",
+    "finops-check": "finops.check",
     "diff": "diff",
     "explain": "explain",
 }
