@@ -109,12 +109,19 @@ def _resized(model: TransformerModel, stated: Stated) -> TransformerModel:
         sparse = layers // 2 if alternating else max(layers - dense, 0)
         experts = replace(experts, count=count or experts.count, top_k=top_k or experts.top_k, layers=sparse)
     windowed = round(block.windowed_layers * layers / model.layers)
+    linear, unattended, unfed = (
+        round(count * layers / model.layers)
+        for count in (model.linear_layers, model.layers_without_attention, model.layers_without_feed_forward)
+    )
     return counted(
         replace(
             model,
             layers=layers,
             attention=replace(block, windowed_layers=windowed),
             experts=experts,
+            linear=replace(model.linear, layers=linear) if model.linear else None,
+            layers_without_attention=unattended,
+            layers_without_feed_forward=min(unfed, layers - experts.layers if experts else layers),
             vocabulary=stated.size("vocab") or model.vocabulary,
         )
     )
