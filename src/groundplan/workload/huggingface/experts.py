@@ -82,7 +82,9 @@ def _jamba(config: Config, layers: int) -> Experts | None:
     period, offset = config.size("expert_layer_period"), config.size("expert_layer_offset", minimum=0)
     if count == 1:
         return None
-    sparse = sum(layer % period == offset for layer in range(layers))
+    if offset >= period:
+        raise config.wrong("expert_layer_offset", f"{offset} is not below the period {period}", "correct one")
+    sparse = len(range(offset, layers, period))
     return Experts(count, top_k, config.size("intermediate_size"), gated=True, layers=sparse)
 
 

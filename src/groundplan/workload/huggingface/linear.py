@@ -38,7 +38,7 @@ def count_linear(config: Config, layers: int) -> int:
         return sum(kind in LINEAR for kind in kinds)
     types = config.members("attn_type_list")
     if types is not None:  # MiniMax: 0 lightning, 1 softmax
-        if len(types) != layers or not set(types) <= {0, 1}:
+        if len(types) != layers or any(kind not in (0, 1) for kind in types):
             raise config.wrong("attn_type_list", f"is not {layers} times 0 or 1", "list one per layer")
         return types.count(0)
     if config.keys.get("linear_attn_config") is not None:
@@ -49,10 +49,12 @@ def count_linear(config: Config, layers: int) -> int:
         return len(linear)
     if config.keys.get("attn_layer_period") is not None:
         period, offset = config.size("attn_layer_period"), config.size("attn_layer_offset", minimum=0)
-        return sum(layer % period != offset for layer in range(layers))
+        if offset >= period:
+            raise config.wrong("attn_layer_offset", f"{offset} is not below the period {period}", "correct one")
+        return layers - len(range(offset, layers, period))
     indices = config.members("attn_layer_indices")
     if indices is not None:
-        return layers - len(set(indices) & set(range(layers)))
+        return layers - len({one for one in indices if isinstance(one, int) and 0 <= one < layers})
     return layers - layers // config.size("full_attention_interval")
 
 
@@ -200,9 +202,9 @@ def _state_bytes(config: Config) -> int:
         kind = config.keys.get(key)
         if kind is None:
             continue
-        if kind not in STATE_BYTES:
+        if str(kind) not in STATE_BYTES:
             raise config.wrong(key, f"is {str(kind)[:40]!r}", f"known: {', '.join(STATE_BYTES)}")
-        return STATE_BYTES[kind]
+        return STATE_BYTES[str(kind)]
     return STATE_BYTES["float32"]
 
 

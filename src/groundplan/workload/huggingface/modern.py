@@ -178,11 +178,11 @@ def _attention(config: Config, style: Style, layers: int, hidden: int, heads: in
 
 def _window(config: Config, style: Style, layers: int) -> tuple[int, int]:
     """Return the window [tokens] and the number of layers that have it."""
+    listed = None if style.linear else listed_windows(config, layers)
     if style.window == "none" or (style.window == "switch" and not config.flag("use_sliding_window", False)):
         return 0, 0
     names = ("attention_chunk_size",) if config.model_type == "llama4_text" else ("sliding_window",)
     window = config.size(*names, default=style.window_default, minimum=0)
-    listed = listed_windows(config, layers)
     if listed is not None:
         return window, listed
     if style.window == "switch":
