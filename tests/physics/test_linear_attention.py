@@ -10,6 +10,7 @@ from groundplan.physics.linear_attention import (
     chunked_flops_per_token,
     convolution_elements,
     recurrence_flops_per_token,
+    scan_s,
     state_elements,
 )
 from physics.broadcasting import broadcasts
@@ -71,6 +72,24 @@ def test_the_state_of_falcon_h1_is_what_its_cache_holds():
     assert convolution_elements(1536 + 2 * 128, 4) == 1792 * 3
 
 
+@pytest.mark.parametrize(
+    ("peak", "memory", "heads", "seconds"),
+    [
+        (148e12, 4.0e12, 96, 4.5052e-3),
+        (148e12, 4.0e12, 64, 2.9587e-3),
+        (209.5e12, 1.792e12, 96, 5.4185e-3),
+        (209.5e12, 1.792e12, 64, 3.5908e-3),
+    ],
+    ids=["h20-96", "h20-64", "rtx5090-96", "rtx5090-64"],
+)
+def test_a_scan_takes_what_was_measured(peak, memory, heads, seconds):
+    # chunk_kda of flash-linear-attention for 8,192 tokens: queries, keys, values, decays and outputs of 128 a head.
+    sizes, tokens = (heads, 128, 128), 8192
+    flops = tokens * chunked_flops_per_token(*sizes, True, 64)
+    moved = 2.0 * tokens * float(chunked_elements_per_token(*sizes, 5 * 128 * heads, 64))
+    assert float(scan_s(flops, moved, 0.8 * peak, 0.8 * memory)) == pytest.approx(seconds, rel=0.04)
+
+
 def test_laws_broadcast():
     sizes = {"heads": (8.0, 32.0), "qk_dim": (64.0, 128.0), "value_dim": (64.0, 128.0)}
     broadcasts(state_elements, sizes)
@@ -78,3 +97,5 @@ def test_laws_broadcast():
     broadcasts(recurrence_flops_per_token, {**sizes, "corrects": (0.0, 1.0)})
     broadcasts(chunked_flops_per_token, {**sizes, "corrects": (0.0, 1.0), "chunk": (0.0, 64.0)})
     broadcasts(chunked_elements_per_token, {**sizes, "streamed": (1024.0, 4096.0), "chunk": (0.0, 64.0)})
+    rates = {"rate_flops_per_s": (1e14, 8e14), "memory_bytes_per_s": (1e12, 4e12)}
+    broadcasts(scan_s, {"flops": (1e9, 1e11), "bytes_moved": (1e8, 1e10), **rates})

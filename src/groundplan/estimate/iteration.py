@@ -46,7 +46,7 @@ from groundplan.physics.decode import (
     weight_product_s,
 )
 from groundplan.physics.kv_cache import kv_elements, latent_kv_elements
-from groundplan.physics.linear_attention import chunked_elements_per_token, chunked_flops_per_token
+from groundplan.physics.linear_attention import chunked_elements_per_token, chunked_flops_per_token, scan_s
 from groundplan.workload.model import AttentionKind, TransformerModel
 
 ELEMENTWISE_PASSES = 8.0
@@ -226,8 +226,7 @@ def _linear_block(model: TransformerModel, deployment: Deployment, rates: Servin
     own, sizes = tokens / deployment.dp, (block.heads, block.qk_dim, block.value_dim)
     flops = chunked_flops_per_token(*sizes, block.corrects, block.chunk)
     moved = chunked_elements_per_token(*sizes, streamed_elements(block), block.chunk) * SIXTEEN_BIT
-    rate = rates.attention_flops_per_s * rates.architecture.flash_forward_share
-    scan = own / deployment.tp * np.maximum(flops / rate, moved / rates.stream_bytes_per_s)
+    scan = own / deployment.tp * scan_s(flops, moved, rates.attention_flops_per_s, rates.stream_bytes_per_s)
     products = _products(linear_matmuls(model), weights, rates, deployment.tp, own)
     return products + scan + _reduction_s(model, rates, deployment.tp, own)
 

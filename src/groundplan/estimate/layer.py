@@ -20,7 +20,7 @@ from groundplan.physics.attention import (
 )
 from groundplan.physics.gemm import gemm_s
 from groundplan.physics.kernels import elementwise_s, launch_bound_s
-from groundplan.physics.linear_attention import chunked_elements_per_token, chunked_flops_per_token
+from groundplan.physics.linear_attention import chunked_elements_per_token, chunked_flops_per_token, scan_s
 from groundplan.workload.job import Method, TrainingJob
 from groundplan.workload.model import TransformerModel
 
@@ -32,9 +32,9 @@ UNFUSED_MATMUL_SHARE = 0.7
 """Share of the sustained rate that the batched matmuls of unfused attention reach; class assumed."""
 UNFUSED_SCORE_PASSES = 6.0
 """Passes over the s x s scores, forward, of scale, mask, softmax and dropout in stacks without flash attention."""
-SCAN_BACKWARD = 3.0
-"""Backward over forward time of a chunked scan: two gradients of each product, and the states once more; class
-assumed."""
+SCAN_BACKWARD = 3.3
+"""Backward over forward time of a chunked scan: two gradients of each product, and the states once more; derived from
+chunk_kda on an RTX 5090 (github.com/MoonshotAI/FlashKDA, BENCHMARK_TRAIN_RTX5090.md)."""
 OPERAND_BYTES = {"fp8": 1.0, "int8": 1.0, "fp4": 0.5}
 """Width of the elements a matmul reads where it is narrower than the activations [bytes]."""
 NF4_EXPANSION_BYTES = 2.5
@@ -215,9 +215,9 @@ def _scan_time(model: TransformerModel, setting: Setting, rates: Rates, layout: 
     elements = chunked_elements_per_token(
         block.heads, block.qk_dim, block.value_dim, streamed_elements(block), block.chunk
     )
-    computed = flash_attention_s(flops, rates.attention_flops_per_s, rates.flash_forward_share)
-    moved = elements * setting.precision.activation_bytes / rates.memory_bytes_per_s
-    return model.linear_layers / model.layers * tokens / layout.tp * np.maximum(computed, moved)
+    moved = elements * setting.precision.activation_bytes
+    one = scan_s(flops, moved, rates.attention_flops_per_s, rates.memory_bytes_per_s)
+    return model.linear_layers / model.layers * tokens / layout.tp * one
 
 
 def _elementwise_time(

@@ -16,9 +16,13 @@ import numpy as np
 
 from groundplan.physics.arrays import Floats
 
-SCAN_PASSES = 3.0
-"""Times that the kernels of a chunked scan read or write each of its inputs and outputs: decays and scores, states of
-the chunks, outputs, each a kernel of its own [2]_; class assumed."""
+SCAN_PASSES = 7.0
+"""Times that the kernels of a chunked scan read or write each of its inputs and outputs: decays, scores, their inverse,
+states of the chunks and outputs are kernels of their own; derived from chunk_kda on an RTX 5090, which its memory
+limits: 5.42 ms for 96 heads of 128 and 8,192 tokens (github.com/MoonshotAI/FlashKDA, BENCHMARK_TRAIN_RTX5090.md)."""
+SCAN_SHARE = 0.27
+"""Share of the sustained matmul rate that these kernels reach; derived from the same on an H20, which its matmuls
+limit: 4.51 ms (there, BENCHMARK_H20.md)."""
 
 
 def state_elements(heads: Floats, qk_dim: Floats, value_dim: Floats) -> Floats:
@@ -103,8 +107,26 @@ def chunked_elements_per_token(
     its state on the chip and passes once [3]_.
 
     >>> float(chunked_elements_per_token(32, 128, 128, 16384, 64)), float(chunked_elements_per_token(32, 16, 1, 96, 0))
-    (65536.0, 96.0)
+    (131072.0, 96.0)
     """
     width = np.asarray(chunk, dtype=float)
     states = 2.0 * state_elements(heads, qk_dim, value_dim) / np.maximum(width, 1.0)
     return np.where(width > 0.0, SCAN_PASSES * streamed + states, 1.0 * streamed)
+
+
+def scan_s(flops: Floats, bytes_moved: Floats, rate_flops_per_s: Floats, memory_bytes_per_s: Floats) -> Floats:
+    """Seconds of a scan: its products at their share of the rate, or its passes over memory, whichever is longer.
+
+    Parameters
+    ----------
+    flops, bytes_moved : float or array
+        By `chunked_flops_per_token` and `chunked_elements_per_token` [FLOP], [bytes].
+    rate_flops_per_s : float or array
+        Sustained rate of large 16-bit products [FLOP/s].
+    memory_bytes_per_s : float or array
+        Rate at which memory is read and written [bytes/s].
+
+    >>> float(scan_s(27e9, 1e9, 100e12, 2e12)), float(scan_s(27e9, 4e9, 100e12, 2e12))
+    (0.001, 0.002)
+    """
+    return np.maximum(flops / (SCAN_SHARE * rate_flops_per_s), bytes_moved / memory_bytes_per_s)
