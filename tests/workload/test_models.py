@@ -62,6 +62,7 @@ PUBLISHED = {  # as the makers' reports or the metadata of their weight files st
     "qwen3-next-80b-a3b": 79_674_391_296,  # its files less those of the multi-token-prediction module
     "kimi-linear-48b-a3b": 49_122_681_728,
     "jamba-v0.1": 51_570_323_328,
+    "nemotron-nano-9b-v2": 8_888_227_328,
     "granite-4.0-h-tiny": 6_939_037_248,
     "granite-4.0-h-small": 32_207_337_984,
     "falcon-h1-0.5b": 521_411_104,
@@ -81,6 +82,8 @@ ACTIVE = {  # billions, as the makers round them
     "qwen1.5-moe-a2.7b": 2.7,
     "llama-4-maverick": 17.0,
     "qwen3.5-397b-a17b": 17.0,
+    "qwen3.5-122b-a10b": 10.0,
+    "jamba-1.5-large": 94.0,
     "nemotron-h-8b": 8.1,
     "nemotron-3-nano-30b-a3b": 3.6,
     "jamba-v0.1": 12.0,
