@@ -245,8 +245,8 @@ def test_a_real_alertmanager_holds_the_alert(held: Callable[..., CheckResult], t
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     (tmp_path / "am.yml").write_text("route: {receiver: none}\nreceivers: [{name: none}]\n")
-    flags = [f"--config.file={tmp_path}/am.yml", f"--storage.path={tmp_path}/am", f"--web.listen-address=127.0.0.1:{port}",
-             "--cluster.listen-address="]  # fmt: skip
+    flags = [f"--config.file={tmp_path}/am.yml", f"--storage.path={tmp_path}/am", "--cluster.listen-address="]
+    flags.append(f"--web.listen-address=127.0.0.1:{port}")
     url = f"http://127.0.0.1:{port}"
     with subprocess.Popen([str(ALERTMANAGER), *flags], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:

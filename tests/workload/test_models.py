@@ -59,6 +59,14 @@ PUBLISHED = {  # as the makers' reports or the metadata of their weight files st
     "deepseek-v3": 671_026_419_200,
     "gpt-oss-20b": 20_914_757_184,
     "gpt-oss-120b": 116_829_156_672,
+    "qwen3-next-80b-a3b": 79_674_391_296,  # its files less those of the multi-token-prediction module
+    "kimi-linear-48b-a3b": 49_122_681_728,
+    "jamba-v0.1": 51_570_323_328,
+    "nemotron-nano-9b-v2": 8_888_227_328,
+    "granite-4.0-h-tiny": 6_939_037_248,
+    "granite-4.0-h-small": 32_207_337_984,
+    "falcon-h1-0.5b": 521_411_104,
+    "minimax-text-01": 456_089_655_296,
     "bert-large": 336_226_108,
     "vit-b-16": 86_567_656,
     "vit-l-16": 304_326_632,
@@ -73,6 +81,12 @@ ACTIVE = {  # billions, as the makers round them
     "qwen3-235b-a22b": 22.0,
     "qwen1.5-moe-a2.7b": 2.7,
     "llama-4-maverick": 17.0,
+    "qwen3.5-397b-a17b": 17.0,
+    "qwen3.5-122b-a10b": 10.0,
+    "jamba-1.5-large": 94.0,
+    "nemotron-h-8b": 8.1,
+    "nemotron-3-nano-30b-a3b": 3.6,
+    "jamba-v0.1": 12.0,
 }
 
 SPOKEN = {

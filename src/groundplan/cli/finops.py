@@ -157,3 +157,25 @@ def alert_rules(budgets: BudgetFile, *, asked: Asked) -> Answer:
     from groundplan.tasks.finops.check import prometheus_rules
 
     return prometheus_rules(budgets)
+
+
+def variance(
+    lake: LakeAt,
+    plan: Annotated[str, typer.Option("--plan", metavar="PLAN", help="A saved plan or training design (JSON).")],
+    run: Annotated[str, typer.Option("--run", metavar="JOB", help="Job id, job name or experiment.")],
+    work: Annotated[
+        str | None, typer.Option("--work", metavar="TOKENS", help="What was really trained, where no tracker says.")
+    ] = None,
+    column: Money = "EffectiveCost",
+    currency: Currency = None,
+    *,
+    asked: Asked,
+) -> Answer:
+    """Hold a plan against what its run was billed: price, work, efficiency, failures, idle, in steps that sum."""
+    from groundplan.cli.reading import read_saved
+    from groundplan.quantities import parse
+    from groundplan.tasks.finops.variance import VarianceRequest
+    from groundplan.tasks.finops.variance import variance as task
+
+    done = None if work is None else parse(work, "count", "--work", positive=True)
+    return task(VarianceRequest(lake, read_saved(plan), run, column, done, currency)).to_dict()

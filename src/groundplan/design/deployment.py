@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from groundplan.errors import InputError
@@ -90,6 +91,11 @@ def check_deployment(model: TransformerModel, deployment: Deployment) -> None:
             f"tp {deployment.tp} neither divides nor is a multiple of the {kv_heads} key-value heads of {model.id}",
             f"use {', '.join(str(one) for one in _divisors(kv_heads, 64))} or a multiple of {kv_heads}",
         )
+    if model.linear is not None and model.linear.heads % deployment.tp:
+        raise InputError(
+            f"tp {deployment.tp} does not divide the {model.linear.heads} states of the linear layers of {model.id}",
+            f"use {', '.join(str(one) for one in _divisors(math.gcd(heads, model.linear.heads), 64))}",
+        )
     if deployment.pp > model.layers:
         raise InputError(f"pp {deployment.pp} is more than the {model.layers} layers of {model.id}", "use fewer stages")
     if deployment.ep == 1:
@@ -109,7 +115,8 @@ def draft_head(model: TransformerModel) -> TransformerModel:
     experts = replace(model.experts, layers=1) if model.experts else None
     windowed = min(model.attention.windowed_layers, 1) if model.attention.windowed_layers == model.layers else 0
     attention = replace(model.attention, windowed_layers=windowed)
-    return counted(replace(model, layers=1, experts=experts, attention=attention))
+    one = replace(model, layers=1, experts=experts, attention=attention, linear=None)
+    return counted(replace(one, layers_without_attention=0, layers_without_feed_forward=0))
 
 
 def _divisors(number: int, most: int) -> list[int]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from groundplan.workload.model import AttentionKind, TransformerModel
+from groundplan.physics.arrays import Floats
+from groundplan.workload.model import AttentionKind, LinearAttention, TransformerModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,38 @@ def attention_matmuls(model: TransformerModel) -> tuple[Matmul, ...]:
             Matmul("attention_output", context, hidden, "row"),
         )
     qkv = block.heads * block.head_dim + block.kv_heads * (block.head_dim + block.value_head_dim)
+    qkv = qkv + block.output_gate * context
     return (Matmul("qkv", hidden, qkv, "column", parts=3.0), Matmul("attention_output", context, hidden, "row"))
+
+
+def linear_matmuls(model: TransformerModel) -> tuple[Matmul, ...]:
+    """Return the projections of the linear attention block; none where the model has no such block."""
+    if model.linear is None:
+        return ()
+    return tuple(Matmul(one.name, 1.0 * one.inputs, 1.0 * one.outputs, one.split) for one in model.linear.projections)
+
+
+def streamed_elements(block: LinearAttention) -> float:
+    """Return the elements of a token that go into and come out of the scan of a linear attention block."""
+    into = sum(one.outputs for one in block.projections if one.split == "column")
+    return 1.0 * into + block.heads * block.value_dim
+
+
+def mixer_matmuls(model: TransformerModel) -> tuple[tuple[Matmul, Floats], ...]:
+    """Return the projections of attention and linear attention, with the share of the layers that has them."""
+    attention, linear = model.attention_layers / model.layers, model.linear_layers / model.layers
+    return (
+        *((one, attention) for one in attention_matmuls(model)),
+        *((one, linear) for one in linear_matmuls(model)),
+    )
+
+
+def dense_share(model: TransformerModel) -> Floats:
+    """Share of the layers without experts that has the dense feed-forward block."""
+    if not np.any(model.layers_without_feed_forward):
+        return 1.0
+    result: Floats = model.feed_forward_layers / np.maximum(model.dense_layers, 1)
+    return result
 
 
 def feed_forward_matmuls(hidden: int, width: int, gated: bool) -> tuple[Matmul, ...]:

@@ -6,10 +6,11 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from groundplan.estimate.blocks import Matmul, attention_matmuls, feed_forward_matmuls
+from groundplan.estimate.blocks import Matmul, attention_matmuls, feed_forward_matmuls, linear_matmuls
 from groundplan.evidence import Result
 from groundplan.physics.arrays import Floats
 from groundplan.physics.flops import attention_flops_per_token, matmul_flops_per_token, training_flops
+from groundplan.physics.linear_attention import recurrence_flops_per_token
 from groundplan.workload.job import Method, TrainingJob
 from groundplan.workload.model import Model, SampleModel, TransformerModel
 
@@ -18,8 +19,8 @@ from groundplan.workload.model import Model, SampleModel, TransformerModel
 class FlopCount(Result):
     """Forward FLOPs of one token, all layers; the parts sum to `total`."""
 
-    projections: Floats  # queries, keys, values and attention output
-    attention: Floats  # scores and weighted values
+    projections: Floats  # queries, keys, values and attention output; those of linear attention
+    attention: Floats  # scores and weighted values; the states and convolutions of linear attention
     feed_forward: Floats  # dense blocks
     experts: Floats  # the experts a token visits, shared ones among them, and the router
     logits: Floats  # output head
@@ -35,7 +36,7 @@ def forward_flops_per_token(model: TransformerModel, sequence: Floats) -> FlopCo
     """Forward FLOPs of one token in a sequence of `sequence` tokens (or an array of lengths).
 
     Embedding look-ups, norms, activations and softmax are left out, as in the literature; mixtures count the experts
-    a token visits; causal attention counts the half it needs, windowed layers their window.
+    a token visits; causal attention counts the half it needs, windowed layers their window, linear ones their state.
     """
     hidden, block = model.hidden, model.attention
     width = model.embedding_width or hidden
@@ -47,14 +48,17 @@ def forward_flops_per_token(model: TransformerModel, sequence: Floats) -> FlopCo
             sequence, block.heads, block.head_dim, block.value_head_dim, causal=block.causal, window=window
         )
         for layers, window in (
-            (model.layers - block.windowed_layers, 0),
+            (model.attention_layers - block.windowed_layers, 0),
             (block.windowed_layers, block.window),
         )
     ]
     return FlopCount(
-        projections=matmul_flops_per_token(model.layers * _elements(attention_matmuls(model))),
-        attention=core[0] + core[1],
-        feed_forward=matmul_flops_per_token(model.dense_layers * dense),
+        projections=matmul_flops_per_token(
+            model.attention_layers * _elements(attention_matmuls(model))
+            + model.linear_layers * _elements(linear_matmuls(model))
+        ),
+        attention=core[0] + core[1] + _recurrence_flops(model),
+        feed_forward=matmul_flops_per_token(model.feed_forward_layers * dense),
         experts=matmul_flops_per_token(_visited_expert_elements(model)),
         logits=matmul_flops_per_token(float(head)),
         patches=matmul_flops_per_token(float(model.patch_inputs * hidden)),
@@ -85,6 +89,15 @@ def training_flops_per_token(job: TrainingJob) -> float:
         return whole
     forward = forward_flops_per_token(model, float(job.document_length))
     return whole - float(forward.total - forward.attention)
+
+
+def _recurrence_flops(model: TransformerModel) -> Floats:
+    """Forward FLOPs of one token through the states and convolutions of all linear layers."""
+    block = model.linear
+    if block is None:
+        return 0.0
+    states = recurrence_flops_per_token(block.heads, block.qk_dim, block.value_dim, block.corrects)
+    return block.layers * (states + matmul_flops_per_token(1.0 * block.kernel * block.convolved))
 
 
 def _visited_expert_elements(model: TransformerModel) -> float:

@@ -11,7 +11,13 @@ import numpy as np
 from groundplan.catalog.rows import Accelerator, Architecture, Engine
 from groundplan.design.cluster import Cluster
 from groundplan.design.deployment import Deployment, Speculation
-from groundplan.estimate.blocks import Matmul, attention_matmuls, feed_forward_matmuls
+from groundplan.estimate.blocks import (
+    Matmul,
+    attention_matmuls,
+    feed_forward_matmuls,
+    linear_matmuls,
+    streamed_elements,
+)
 from groundplan.estimate.formats import (
     SIXTEEN_BIT,
     Format,
@@ -28,7 +34,7 @@ from groundplan.estimate.rates import (
     sustained_share,
 )
 from groundplan.estimate.replica import IterationLaw
-from groundplan.estimate.serving_memory import adapter_elements, drafting
+from groundplan.estimate.serving_memory import adapter_elements, drafting, state_bytes
 from groundplan.physics.arrays import Floats
 from groundplan.physics.attention import attention_flops
 from groundplan.physics.collectives import all_reduce_s, ranks_inside, token_dispatch_s
@@ -40,6 +46,7 @@ from groundplan.physics.decode import (
     weight_product_s,
 )
 from groundplan.physics.kv_cache import kv_elements, latent_kv_elements
+from groundplan.physics.linear_attention import chunked_elements_per_token, chunked_flops_per_token, scan_s
 from groundplan.workload.model import AttentionKind, TransformerModel
 
 ELEMENTWISE_PASSES = 8.0
@@ -132,9 +139,8 @@ def iteration_law(
     table[0] = 0.0
     drafted = deployment.speculation.drafted if deployment.speculation else 0
     cached, pair, window = _attention_seconds(model, deployment, rates, context, 1.0 + drafted)
-    sparse = model.experts.layers if model.experts else 0
-    kernels = engine.kernels_per_layer * model.layers + engine.kernels_per_moe_layer * sparse
-    law = IterationLaw(table, cached, pair, engine.sequence_s + window, kernels * engine.eager_kernel_s)
+    sequence = engine.sequence_s + window + _state_seconds(model, deployment, rates)
+    law = IterationLaw(table, cached, pair, sequence, _kernels(model, engine) * engine.eager_kernel_s)
     if deployment.speculation is None:
         return law
     return _speculative(law, deployment, deployment.speculation, rates, engine, context)
@@ -173,16 +179,23 @@ def _layer_seconds(
     attention = _attention_block(model, deployment, rates, tokens)
     dense = _dense_block(model, deployment, rates, tokens)
     experts = _expert_block(model, deployment, rates, tokens)
-    kernels = engine.kernels_per_layer * model.layers + engine.kernels_per_moe_layer * sparse
     own = tokens / deployment.dp
     residual = ELEMENTWISE_PASSES * own * model.hidden * SIXTEEN_BIT / rates.stream_bytes_per_s
     return (
-        model.layers * (attention + residual)
-        + model.dense_layers * dense
+        model.attention_layers * attention
+        + model.linear_layers * _linear_block(model, deployment, rates, tokens)
+        + model.block_pairs * residual
+        + model.feed_forward_layers * dense
         + sparse * experts
-        + kernels * engine.kernel_s
+        + _kernels(model, engine) * engine.kernel_s
         + model.layers * _adapter_seconds(model, deployment, rates, engine, tokens)
     )
+
+
+def _kernels(model: TransformerModel, engine: Engine) -> float:
+    """Kernels of all layers, those of a layer of a transformer for each pair of blocks."""
+    sparse = model.experts.layers if model.experts else 0
+    return engine.kernels_per_layer * model.block_pairs + engine.kernels_per_moe_layer * sparse
 
 
 def _adapter_seconds(
@@ -205,6 +218,29 @@ def _attention_block(model: TransformerModel, deployment: Deployment, rates: Ser
     own = tokens / deployment.dp
     products = _products(attention_matmuls(model), weights, rates, deployment.tp, own)
     return products + _reduction_s(model, rates, deployment.tp, own)
+
+
+def _linear_block(model: TransformerModel, deployment: Deployment, rates: ServingRates, tokens: Floats) -> Floats:
+    """Seconds of a linear attention block: projections, the chunked scan, and the reduction after them.
+
+    The scan is counted for decoding tokens too, where it is a hundredth of reading their state.
+    """
+    block = model.linear
+    if block is None:
+        return np.zeros_like(tokens)
+    weights = attention_format(weight_format(deployment.weights), model.experts is not None)
+    own, sizes = tokens / deployment.dp, (block.heads, block.qk_dim, block.value_dim)
+    flops = chunked_flops_per_token(*sizes, block.corrects, block.chunk)
+    moved = chunked_elements_per_token(*sizes, streamed_elements(block), block.chunk) * SIXTEEN_BIT
+    scan = own / deployment.tp * scan_s(flops, moved, rates.attention_flops_per_s, rates.stream_bytes_per_s)
+    products = _products(linear_matmuls(model), weights, rates, deployment.tp, own)
+    return products + scan + _reduction_s(model, rates, deployment.tp, own)
+
+
+def _state_seconds(model: TransformerModel, deployment: Deployment, rates: ServingRates) -> float:
+    """Seconds in which the states of one sequence are read and written, on its share of the devices."""
+    moved = 2.0 * state_bytes(model, deployment.tp)
+    return moved / rates.stream_bytes_per_s / (deployment.dp * deployment.pp)
 
 
 def _dense_block(model: TransformerModel, deployment: Deployment, rates: ServingRates, tokens: Floats) -> Floats:
@@ -319,7 +355,7 @@ def _attention_seconds(
         )
     )
     windowed = block.windowed_layers if block.window < context else 0
-    full = model.layers - windowed
+    full = model.attention_layers - windowed
     pair = attention_flops(1.0, heads, block.head_dim, block.value_head_dim) / (rate * shares)
     window = windowed * block.window * cached
     return full * cached / parts, float(full * pair / parts), window / parts

@@ -8,7 +8,7 @@ import numpy as np
 
 from groundplan.design.cluster import Setting
 from groundplan.design.layout import Layout
-from groundplan.estimate.blocks import Matmul, attention_matmuls, feed_forward_matmuls
+from groundplan.estimate.blocks import Matmul, dense_share, feed_forward_matmuls, mixer_matmuls, streamed_elements
 from groundplan.estimate.rates import Rates
 from groundplan.physics.arrays import Floats
 from groundplan.physics.attention import (
@@ -20,6 +20,7 @@ from groundplan.physics.attention import (
 )
 from groundplan.physics.gemm import gemm_s
 from groundplan.physics.kernels import elementwise_s, launch_bound_s
+from groundplan.physics.linear_attention import chunked_elements_per_token, chunked_flops_per_token, scan_s
 from groundplan.workload.job import Method, TrainingJob
 from groundplan.workload.model import TransformerModel
 
@@ -31,6 +32,9 @@ UNFUSED_MATMUL_SHARE = 0.7
 """Share of the sustained rate that the batched matmuls of unfused attention reach; class assumed."""
 UNFUSED_SCORE_PASSES = 6.0
 """Passes over the s x s scores, forward, of scale, mask, softmax and dropout in stacks without flash attention."""
+SCAN_BACKWARD = 3.3
+"""Backward over forward time of a chunked scan: two gradients of each product, and the states once more; derived from
+chunk_kda on an RTX 5090 (github.com/MoonshotAI/FlashKDA, BENCHMARK_TRAIN_RTX5090.md)."""
 OPERAND_BYTES = {"fp8": 1.0, "int8": 1.0, "fp4": 0.5}
 """Width of the elements a matmul reads where it is narrower than the activations [bytes]."""
 NF4_EXPANSION_BYTES = 2.5
@@ -82,6 +86,10 @@ def layer_time(
     if not trains_base:
         weight_gradient = np.zeros_like(weight_gradient)
     attention_forward, attention_backward = _attention_times(model, job, setting, rates, layout)
+    if model.linear is not None:
+        attending, scan = model.attention_layers / model.layers, _scan_time(model, setting, rates, layout, tokens)
+        attention_forward = attending * attention_forward + scan
+        attention_backward = attending * attention_backward + SCAN_BACKWARD * scan
     elementwise = _elementwise_time(model, setting, rates, layout, tokens, expert)
     elementwise = elementwise + _weight_cast_time(model, job, setting, rates, layout)
     stack = setting.stack
@@ -109,10 +117,11 @@ def _launch_s(device_s: Floats, launches: Floats, launch_s: float, rates: Rates)
 def _launches(model: TransformerModel, setting: Setting, layout: Layout, expert: bool) -> Floats:
     """Kernels launched for one layer, forward: each local expert brings its own, and narrow operands their casts."""
     stack, casts = setting.stack, 1.0 + setting.precision.quantize_passes
+    launches = stack.launches_per_layer * model.block_pairs / model.layers
     if not expert or model.experts is None:
-        return stack.launches_per_layer
+        return launches
     local = model.experts.count / np.asarray(layout.ep)
-    return stack.launches_per_layer + stack.launches_per_moe_layer + casts * stack.launches_per_expert * local
+    return launches + stack.launches_per_moe_layer + casts * stack.launches_per_expert * local
 
 
 def matmul_times(
@@ -141,7 +150,8 @@ def _matmul_times(
     model: TransformerModel, setting: Setting, rates: Rates, layout: Layout, tokens: Floats, expert: bool
 ) -> tuple[Floats, Floats, Floats]:
     """Sum over the layer's linear layers."""
-    groups: list[tuple[Matmul, Floats, Floats]] = [(m, tokens, 1.0) for m in attention_matmuls(model)]
+    groups: list[tuple[Matmul, Floats, Floats]] = []
+    share: Floats = 1.0
     if expert and model.experts is not None:
         experts = model.experts
         local = experts.count / layout.ep
@@ -153,7 +163,13 @@ def _matmul_times(
     else:
         dense = feed_forward_matmuls(model.hidden, model.feed_forward.width, model.feed_forward.gated)
         groups += [(m, tokens, 1.0) for m in dense]
-    times = [matmul_times(m, setting, rates, layout.tp, count_tokens, count) for m, count_tokens, count in groups]
+        share = dense_share(model)
+    weighted = [(*group, share) for group in groups]
+    weighted += [(m, tokens, 1.0, part) for m, part in mixer_matmuls(model)]
+    times = [
+        tuple(part * time for time in matmul_times(m, setting, rates, layout.tp, count_tokens, count))
+        for m, count_tokens, count, part in weighted
+    ]
     forward, input_gradient, weight_gradient = (sum(parts) for parts in zip(*times, strict=True))
     return forward, input_gradient, weight_gradient
 
@@ -165,7 +181,7 @@ def _attention_times(
     block, length = model.attention, job.document_length
     full = attended_pairs(length, block.causal, 0)
     windowed = attended_pairs(length, block.causal, block.window) if np.any(block.window) else full
-    share = block.windowed_layers / model.layers
+    share = block.windowed_layers / np.maximum(model.attention_layers, 1)
     pairs = full * (1.0 - share) + windowed * share
     per_device = layout.micro_batch * (job.sequence / length) / (layout.tp * layout.cp)
     flops = attention_flops(pairs, block.heads, block.head_dim, block.value_head_dim) * per_device
@@ -190,23 +206,38 @@ def _attention_times(
     return matmul + scores, 2.0 * (matmul + scores)
 
 
+def _scan_time(model: TransformerModel, setting: Setting, rates: Rates, layout: Layout, tokens: Floats) -> Floats:
+    """Forward seconds of the chunked scan of the linear layers, averaged over all layers."""
+    block = model.linear
+    if block is None:
+        return 0.0
+    flops = chunked_flops_per_token(block.heads, block.qk_dim, block.value_dim, block.corrects, block.chunk)
+    elements = chunked_elements_per_token(
+        block.heads, block.qk_dim, block.value_dim, streamed_elements(block), block.chunk
+    )
+    moved = elements * setting.precision.activation_bytes
+    one = scan_s(flops, moved, rates.attention_flops_per_s, rates.memory_bytes_per_s)
+    return model.linear_layers / model.layers * tokens / layout.tp * one
+
+
 def _elementwise_time(
     model: TransformerModel, setting: Setting, rates: Rates, layout: Layout, tokens: Floats, expert: bool
 ) -> Floats:
     """Forward seconds of norms, residuals, activations, rotary, routing and casts."""
     width, stack = setting.precision.activation_bytes, setting.stack
-    residual = tokens * model.hidden * width * stack.memory_passes_per_layer
+    blocks = model.block_pairs / model.layers
+    residual = tokens * model.hidden * width * stack.memory_passes_per_layer * blocks
     residual = residual / np.where(layout.sequence_parallel, layout.tp, 1)
-    residual = residual + tokens * model.hidden * width * stack.split_passes_per_layer / layout.tp
+    residual = residual + tokens * model.hidden * width * stack.split_passes_per_layer * blocks / layout.tp
     if expert and model.experts is not None:
-        inner = model.experts.width * model.experts.top_k + model.experts.shared_width
+        inner: Floats = model.experts.width * model.experts.top_k + model.experts.shared_width
         permute = stack.permute_passes * model.experts.top_k * tokens * model.hidden * width / layout.tp
         gated = model.experts.gated
     else:
-        inner, permute, gated = model.feed_forward.width, 0.0, model.feed_forward.gated
+        inner, permute, gated = dense_share(model) * model.feed_forward.width, 0.0, model.feed_forward.gated
     activation = tokens * inner / layout.tp * width * (3.0 if gated else 2.0)
     quantize = setting.precision.quantize_passes * tokens * (2.0 * model.hidden + inner / layout.tp) * width
-    fixed = KERNEL_FIXED_S * stack.launches_per_layer
+    fixed = KERNEL_FIXED_S * stack.launches_per_layer * blocks
     return elementwise_s(residual + activation + permute + quantize, rates.memory_bytes_per_s, fixed)
 
 

@@ -7,7 +7,14 @@ from functools import reduce
 
 import numpy as np
 
-from groundplan.estimate.blocks import Matmul, attention_matmuls, feed_forward_matmuls
+from groundplan.estimate.blocks import (
+    Matmul,
+    attention_matmuls,
+    dense_share,
+    feed_forward_matmuls,
+    linear_matmuls,
+    mixer_matmuls,
+)
 from groundplan.physics.arrays import Floats
 from groundplan.physics.memory import (
     adapter_bytes,
@@ -58,8 +65,11 @@ class LayerElements:
 
 
 def model_parameters(model: TransformerModel) -> ModelParameters:
-    """Place every parameter of the model; the parts sum to ``model.parameters``."""
-    attention = attention_matmuls(model)
+    """Place every parameter of the model; the parts sum to ``model.parameters``.
+
+    Where not every layer has every block, a layer is the mean of those of its kind.
+    """
+    mixers = mixer_matmuls(model)
     dense = feed_forward_matmuls(model.hidden, model.feed_forward.width, model.feed_forward.gated)
     experts = model.experts
     table = 1.0 * model.vocabulary * _table_width(model)
@@ -73,21 +83,21 @@ def model_parameters(model: TransformerModel) -> ModelParameters:
             shared = feed_forward_matmuls(model.hidden, experts.shared_width, experts.gated)
     moe_layers = experts.layers if experts else 0
     matrices = (
-        model.layers * _size(attention)
-        + model.dense_layers * _size(dense)
+        model.layers * _shared_size(mixers)
+        + model.feed_forward_layers * _size(dense)
         + moe_layers * (_size(shared) + routed + router)
     )
     # Norms, biases, gates: what is left, spread evenly over the layers.
     small = (model.parameters - model.embedding_parameters - matrices) / np.maximum(model.layers, 1)
-    latent = _size(tuple(m for m in attention if m.split == "none"))
-    split = _size(attention) - latent
+    latent = _shared_size(tuple(one for one in mixers if one[0].split == "none"))
+    split = _shared_size(mixers) - latent
     return ModelParameters(
-        dense_layer=LayerParameters(split + _size(dense), latent + small, 0.0),
+        dense_layer=LayerParameters(split + dense_share(model) * _size(dense), latent + small, 0.0),
         expert_layer=LayerParameters(split + _size(shared), latent + small + router, routed),
         embedding=embedding,
         head=1.0 * model.embedding_parameters - embedding,
         table=table,
-        largest_matrix=reduce(np.maximum, [m.inputs * m.outputs for m in (*attention, *dense, *shared)]),
+        largest_matrix=reduce(np.maximum, [m.inputs * m.outputs for m in (*(m for m, _ in mixers), *dense, *shared)]),
     )
 
 
@@ -95,12 +105,13 @@ def adapter_parameters(model: TransformerModel, lora: Lora) -> tuple[Floats, Flo
     """Return the adapter parameters of a dense layer and of a layer with experts (experts included).
 
     An adapter of rank r on an inputs x outputs matrix has r x (inputs + outputs) parameters; query, key, value, gate
-    and up are adapted each on its own.
+    and up are adapted each on its own; linear attention only where all linear layers are.
     """
-    attention = _adapter(attention_matmuls(model), lora.rank)
+    attention = _adapter(attention_matmuls(model), lora.rank) * (model.attention_layers / model.layers)
     if lora.targets == "attention":
         return attention, attention
-    dense = attention + _adapter(
+    attention = attention + _adapter(linear_matmuls(model), lora.rank) * (model.linear_layers / model.layers)
+    dense = attention + dense_share(model) * _adapter(
         feed_forward_matmuls(model.hidden, model.feed_forward.width, model.feed_forward.gated), lora.rank
     )
     experts = model.experts
@@ -127,18 +138,21 @@ def layer_elements(
     residual: Floats = norm_elements(hidden, model.norms_per_layer, model.parallel_block)
     if not fused and np.all(model.norm_parameters == model.hidden):
         residual += eager_norm_elements(hidden, model.norms_per_layer, width, trained=not adapted)
-    split: Floats = attention_elements(block.heads, block.kv_heads, block.head_dim, block.value_head_dim)
+    attending = model.attention_layers / model.layers
+    split: Floats = attending * attention_elements(block.heads, block.kv_heads, block.head_dim, block.value_head_dim)
     if block.kind is AttentionKind.MLA:
-        residual += 2.0 * (block.q_lora_rank + block.kv_lora_rank)
-        split += latent_elements(block.heads, block.head_dim - block.rope_head_dim)
+        residual += attending * 2.0 * (block.q_lora_rank + block.kv_lora_rank)
+        split += attending * latent_elements(block.heads, block.head_dim - block.rope_head_dim)
+    split += model.linear_layers / model.layers * _linear_elements(model)
     if with_experts and model.experts is not None:
         experts = model.experts
         split += experts_elements(hidden, experts.width, experts.top_k, experts.gated, fused)
         split += feed_forward_elements(experts.shared_width, experts.gated, fused)
     else:
-        split += feed_forward_elements(model.feed_forward.width, model.feed_forward.gated, fused)
+        fed = dense_share(model)
+        split += fed * feed_forward_elements(model.feed_forward.width, model.feed_forward.gated, fused)
         if spared:
-            split -= model.feed_forward.width
+            split -= fed * model.feed_forward.width
     if spared and not model.parallel_block:
         residual -= hidden
     if adapted:
@@ -155,7 +169,9 @@ def layer_elements(
 
 def matmul_inputs(model: TransformerModel, with_experts: bool, only_attention: bool) -> LayerElements:
     """Return the inputs of the weight matrices of one layer, per token; those split by rows are split themselves."""
-    visited: list[tuple[Matmul, Floats]] = [(matmul, 1.0) for matmul in attention_matmuls(model)]
+    visited: list[tuple[Matmul, Floats]] = [*mixer_matmuls(model)]
+    if only_attention:
+        visited = [(matmul, model.attention_layers / model.layers) for matmul in attention_matmuls(model)]
     if not only_attention and with_experts and model.experts is not None:
         experts = model.experts
         routed = feed_forward_matmuls(model.hidden, experts.width, experts.gated)
@@ -164,7 +180,8 @@ def matmul_inputs(model: TransformerModel, with_experts: bool, only_attention: b
         visited += [(matmul, np.where(experts.shared_width, 1.0, 0.0)) for matmul in shared]
     elif not only_attention:
         block = model.feed_forward
-        visited += [(matmul, 1.0) for matmul in feed_forward_matmuls(model.hidden, block.width, block.gated)]
+        matmuls = feed_forward_matmuls(model.hidden, block.width, block.gated)
+        visited += [(matmul, dense_share(model)) for matmul in matmuls]
     whole = sum(matmul.inputs * times for matmul, times in visited if matmul.split != "row")
     return LayerElements(whole, sum(matmul.inputs * times for matmul, times in visited if matmul.split == "row"))
 
@@ -175,7 +192,9 @@ def backward_elements(model: TransformerModel, with_experts: bool, in_place: boo
     The largest block's inner gradients, and the gradients of its input and output.
     """
     block = model.attention
-    inner: float = block.heads * block.head_dim + block.kv_heads * (block.head_dim + block.value_head_dim)
+    inner: Floats = block.heads * block.head_dim + block.kv_heads * (block.head_dim + block.value_head_dim)
+    if model.linear is not None:
+        inner = np.maximum(inner, _linear_elements(model) / 2.0)
     if with_experts and model.experts is not None:
         experts = model.experts
         copies = experts.top_k * (model.hidden + feed_forward_gradients(experts.width, experts.gated, in_place))
@@ -184,6 +203,22 @@ def backward_elements(model: TransformerModel, with_experts: bool, in_place: boo
     else:
         inner = np.maximum(inner, feed_forward_gradients(model.feed_forward.width, model.feed_forward.gated, in_place))
     return LayerElements(2.0 * model.hidden, inner)
+
+
+def _linear_elements(model: TransformerModel) -> Floats:
+    """Elements a linear attention block keeps per token: what is projected, convolved, and the output twice.
+
+    The states of a scan are computed again in the backward pass.
+    """
+    block = model.linear
+    if block is None:
+        return 0.0
+    kept = sum(one.inputs if one.split == "row" else one.outputs for one in block.projections)
+    return 1.0 * kept + block.convolved + block.heads * block.value_dim
+
+
+def _shared_size(matmuls: tuple[tuple[Matmul, Floats], ...]) -> Floats:
+    return sum(matmul.inputs * matmul.outputs * share for matmul, share in matmuls)
 
 
 def _size(matmuls: tuple[Matmul, ...]) -> float:

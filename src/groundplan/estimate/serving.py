@@ -163,12 +163,13 @@ def iteration_terms(setting: ServingSetting, load: Load, steady: Steady) -> Term
     """Return what a mean iteration is made of [s]: the time of tokens, of the cache, of the host, of prompts."""
     law, decoding = setting.law, max(float(steady.decoding), 1.0)
     read = decoding * (float(load.prompt) + float(load.output) / 2.0)
-    host = setting.engine.iteration_s + law.sequence_s * decoding
+    host = setting.engine.iteration_s + setting.engine.sequence_s * decoding
+    kept = (law.sequence_s - setting.engine.sequence_s) * decoding  # windows and states, read whatever the context
     drafts = float(law.drafting_s(decoding))
     terms = {
-        "layers": float(law.seconds(decoding, 0.0, 0.0, 0.0, decoding)) - host - drafts,
+        "layers": float(law.seconds(decoding, 0.0, 0.0, 0.0, decoding)) - host - kept - drafts,
         "drafts": drafts,
-        "cache": law.decode_context_s * read,
+        "cache": law.decode_context_s * read + kept,
         "host": host,
     }
     told = {name: seconds / law.yielded for name, seconds in terms.items() if seconds or name != "drafts"}

@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from groundplan.design.deployment import Deployment
-from groundplan.estimate.blocks import attention_matmuls, feed_forward_matmuls
+from groundplan.estimate.blocks import dense_share, feed_forward_matmuls, linear_matmuls, mixer_matmuls
 from groundplan.estimate.formats import SIXTEEN_BIT, attention_format, kv_format_bytes, weight_format
 from groundplan.estimate.layer_memory import LayerParameters, model_parameters
 from groundplan.physics.arrays import Floats
 from groundplan.physics.kv_cache import cached_tokens, kv_elements, latent_kv_elements
+from groundplan.physics.linear_attention import convolution_elements, state_elements
 from groundplan.physics.memory import FP32_BYTES
 from groundplan.workload.model import AttentionKind, TransformerModel
 
@@ -63,12 +64,15 @@ def adapter_elements(model: TransformerModel, rank: float, tp: int) -> float:
     ``rank x (inputs + outputs / tp)`` of a matrix split by columns, ``rank x (inputs / tp + outputs)`` of one split by
     rows: the half beside the split is held whole.
     """
-    matmuls = [*attention_matmuls(model)]
-    if model.dense_layers:
+    matmuls = [*mixer_matmuls(model)]
+    if model.feed_forward_layers:
         block = model.feed_forward
-        matmuls += feed_forward_matmuls(model.hidden, block.width, block.gated)
+        matmuls += [(one, dense_share(model)) for one in feed_forward_matmuls(model.hidden, block.width, block.gated)]
     held = {"column": (1.0, 1.0 / tp), "row": (1.0 / tp, 1.0), "none": (1.0, 1.0)}
-    elements = (held[one.split][0] * one.parts * one.inputs + held[one.split][1] * one.outputs for one in matmuls)
+    elements = (
+        share * (held[one.split][0] * one.parts * one.inputs + held[one.split][1] * one.outputs)
+        for one, share in matmuls
+    )
     return float(rank * sum(elements))
 
 
@@ -103,19 +107,31 @@ def _layer_bytes(layer: LayerParameters, deployment: Deployment, width: float) -
 def cache_token_bytes(model: TransformerModel, deployment: Deployment, context: float) -> float:
     """Return what one token of a sequence of `context` tokens takes on one device of a stage, on average. [bytes]
 
-    Windowed layers keep no more than their window of the sequence. A draft keeps its own.
+    Windowed layers keep no more than their window of the sequence, linear ones a state, which its tokens share. A
+    draft keeps its own.
     """
     block = model.attention
-    kept = float(cached_tokens(context, model.layers, block.windowed_layers, block.window)) / context
+    kept = float(cached_tokens(context, model.attention_layers, block.windowed_layers, block.window)) / context
     draft = deployment.speculation.draft if deployment.speculation else None
     beside = cache_token_bytes(draft, drafting(deployment), context) if draft is not None else 0.0
-    return beside + _token_elements(model, deployment.tp) * kept * kv_format_bytes(deployment.kv) / deployment.pp
+    cached = _token_elements(model, deployment.tp) * kept * kv_format_bytes(deployment.kv)
+    return beside + (cached + state_bytes(model, deployment.tp) / context) / deployment.pp
+
+
+def state_bytes(model: TransformerModel, tp: int) -> float:
+    """Return what the linear layers keep of one sequence on one of `tp` devices: states and last inputs. [bytes]"""
+    block = model.linear
+    if block is None:
+        return 0.0
+    states = state_elements(block.heads, block.qk_dim, block.value_dim) * block.state_bytes
+    inputs = convolution_elements(block.convolved, block.kernel) * SIXTEEN_BIT
+    return float(block.layers * (states + inputs) / tp)
 
 
 def kv_bytes(model: TransformerModel, sequence: int, kv_precision: str, tp: int = 1) -> Floats:
     """Return the key-value cache of one sequence over all layers on one of `tp` devices. [bytes]"""
     block = model.attention
-    kept = cached_tokens(sequence, model.layers, block.windowed_layers, block.window)
+    kept = cached_tokens(sequence, model.attention_layers, block.windowed_layers, block.window)
     return _token_elements(model, tp) * kept * kv_format_bytes(kv_precision)
 
 
@@ -131,6 +147,8 @@ def _widest_elements(model: TransformerModel) -> float:
     """Elements per token of the widest pair of activations in one layer."""
     block = model.attention
     widths = [block.heads * block.head_dim + 2.0 * block.kv_heads * block.head_dim]
+    if model.linear is not None:
+        widths.append(2.0 * sum(one.outputs for one in linear_matmuls(model) if one.split == "column"))
     widths.append(model.feed_forward.width * (3.0 if model.feed_forward.gated else 2.0))
     if model.experts is not None:
         experts = model.experts

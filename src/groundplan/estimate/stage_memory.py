@@ -252,7 +252,8 @@ class LayerBytes:
         """Evaluate the laws of one layer under the layout."""
         tp, recompute = np.asarray(layout.tp), np.asarray(layout.recompute)
         residual_ranks = np.where(layout.sequence_parallel, tp, 1)
-        scores = score_bytes(model.attention.heads, job.sequence, flash) / tp
+        attending = model.attention_layers / model.layers
+        scores = attending * score_bytes(model.attention.heads, job.sequence, flash) / tp
         share = 1.0 - layout.recomputed
         boundary = width * model.hidden / residual_ranks
         checkpoint = (1.0 - share) * boundary

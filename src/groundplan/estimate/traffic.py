@@ -45,7 +45,7 @@ def tensor_traffic(
     inside = ranks_inside(layout.tp, 1, rates.domain)
     payload = _residual_bytes(model, job, setting, layout)
     per_layer = _passes(layout) * (1.0 if model.parallel_block else 2.0)
-    layers = np.ceil(model.layers / layout.pp)
+    layers = np.ceil(model.layers / layout.pp) * (model.block_pairs / model.layers)
     count = per_layer * layers * micro_batches
     once = residual_reduction_s(model, job, setting, rates, layout)
     return Traffic(
@@ -64,7 +64,10 @@ def residual_reduction_s(
 def context_traffic(
     model: TransformerModel, job: TrainingJob, setting: Setting, rates: Rates, layout: Layout, micro_batches: Floats
 ) -> Traffic:
-    """Ring exchange of keys and values, forward, and of them with their gradients, backward."""
+    """Ring exchange of keys and values, forward, and of them with their gradients, backward.
+
+    What linear layers hand on, a state, is small beside it and not counted.
+    """
     block = model.attention
     inside = ranks_inside(layout.cp, layout.tp, rates.domain)
     if block.kind is AttentionKind.MLA:
@@ -72,7 +75,8 @@ def context_traffic(
     else:
         width = block.kv_heads * (block.head_dim + block.value_head_dim) / np.minimum(layout.tp, block.kv_heads)
     payload = layout.micro_batch * job.sequence * width * setting.precision.activation_bytes
-    count = (_passes(layout) + 1.0) * np.ceil(model.layers / layout.pp) * micro_batches
+    layers = np.ceil(model.layers / layout.pp) * (model.attention_layers / model.layers)
+    count = (_passes(layout) + 1.0) * layers * micro_batches
     once = all_gather_s(payload, layout.cp, inside, *_links(rates))
     return Traffic(
         "context_parallel", "cp", layout.cp, inside, count * all_gather_bytes(payload, layout.cp), count * once

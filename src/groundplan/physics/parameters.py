@@ -33,12 +33,13 @@ def attention_parameters(
     output_bias: Counts = 0,
     qk_norm: Counts = 0,
     sinks: Counts = 0,
+    output_gate: Counts = 0,
 ) -> Counts:
     """Parameters of one multi-head, grouped-query or multi-query attention block [1]_ [2]_.
 
     ``(h + b) (a d + g (d + v)) + a v h + b_o h + 2 n d + s a``: projections to `heads` queries and `kv_heads` keys
     and values, the output projection, their biases, one gain of `head_dim` each for queries and keys, and one sink
-    per head.
+    per head. An output gate is one more projection to ``a v``.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def attention_parameters(
         Query heads, and the heads that keys and values have.
     head_dim, value_head_dim : int or array
         Width of one query or key, and of one value [elements].
-    qkv_bias, output_bias, qk_norm, sinks : 0 or 1, or array
+    qkv_bias, output_bias, qk_norm, sinks, output_gate : 0 or 1, or array
         Which optional parameters there are.
 
     Returns
@@ -61,7 +62,7 @@ def attention_parameters(
     >>> attention_parameters(4096, 32, 8, 128, 128)
     41943040
     """
-    projected = heads * head_dim + kv_heads * (head_dim + value_head_dim)
+    projected = heads * (head_dim + output_gate * value_head_dim) + kv_heads * (head_dim + value_head_dim)
     weights = hidden * (projected + heads * value_head_dim)
     return weights + qkv_bias * projected + output_bias * hidden + 2 * qk_norm * head_dim + sinks * heads
 

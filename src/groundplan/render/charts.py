@@ -175,10 +175,27 @@ def _duration(largest_s: float) -> tuple[float, str]:
     return next(((scale, unit) for limit, scale, unit in DURATIONS if largest_s >= limit), (1.0, "s"))
 
 
+def _bridge(altair: Any, chart: Chart) -> Any:
+    order = [str(point["step"]) for point in chart.points]
+    colour = altair.Scale(domain=["total", "more", "less"], range=[BLUE, "#e45756", "#54a24b"])
+    return (
+        altair.Chart(altair.Data(values=[dict(point) for point in chart.points]))
+        .mark_bar(size=BAR_STEP)
+        .encode(
+            x=altair.X("step:N", sort=order, title=None, axis=altair.Axis(labelAngle=0, grid=False)),
+            y=altair.Y("start:Q", title=chart.unit, axis=altair.Axis(format="$,.3~s")),
+            y2="end:Q",
+            color=altair.Color("kind:N", scale=colour, legend=None),
+        )
+        .properties(width=WIDTH, height=HEIGHT)
+    )
+
+
 DRAWN: Mapping[ChartKind, Callable[[Any, Chart], Any]] = {
     ChartKind.SHARES: _shares,
     ChartKind.FRONT: _front,
     ChartKind.MONTHS: _months,
     ChartKind.AGREEMENT: _agreement,
     ChartKind.ERRORS: _errors,
+    ChartKind.BRIDGE: _bridge,
 }

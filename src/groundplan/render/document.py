@@ -121,6 +121,7 @@ class ChartKind(StrEnum):
     FRONT = "front"  # cost against time
     MONTHS = "months"  # stacked cost per month
     AGREEMENT = "agreement"  # predicted against measured
+    BRIDGE = "bridge"  # from one total to another, step by step
     ERRORS = "errors"  # median and 90th percentile of the error, by set
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from groundplan.errors import InputError, UnknownName
 from groundplan.evidence import Result
+from groundplan.tasks.saved import saved_design
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ def explain(saved: Mapping[str, Any], metric: str) -> ExplainResult:
         raise InputError(
             "not a saved result of groundplan", "save one with: groundplan plan brief.yaml --out plan.json"
         )
-    design = _design(saved)
+    design = saved_design(saved)
     trees = design.get("explain") or {}
     if not trees:
         raise InputError("this result carries no formula trees", "explain a saved plan, train or memory result")
@@ -45,16 +46,3 @@ def explain(saved: Mapping[str, Any], metric: str) -> ExplainResult:
         str(design[key]) for key in ("provider", "instance", "accelerators", "accelerator") if design.get(key)
     )
     return ExplainResult("groundplan/explain/1", metric, name, trees[metric])
-
-
-def _design(saved: Mapping[str, Any]) -> Mapping[str, Any]:
-    if "recommended" not in saved:
-        return saved
-    recommended, nearest = saved["recommended"], saved.get("nearest_feasible")
-    if isinstance(recommended, Mapping):
-        return recommended
-    if recommended is not None or not isinstance(nearest, list | None):
-        raise InputError("the saved plan is damaged", "make it again: groundplan plan brief.yaml --out plan.json")
-    if not nearest or not isinstance(nearest[0], Mapping):
-        raise InputError("this plan has no design to explain", "loosen the goal or the candidates and plan again")
-    return nearest[0]

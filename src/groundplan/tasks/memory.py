@@ -30,6 +30,7 @@ FORMULAS = {
     "logits": "tokens x vocabulary / tp x bytes per logit",
     "update_buffers": "fp32 copies of 16-bit gradients while the optimizer steps",
     "kv_cache": "batch x tokens x layers x (keys + values) x bytes; MLA: its latent; sliding attention: its window",
+    "states": "batch x linear layers x (heads x key width x value width x bytes + last inputs of the convolution)",
     "workspace": "activations of the widest layer for the tokens of one scheduler step",
     "framework": "driver context, communication library and workspaces outside the allocator",
     "fragmentation": "allocated bytes x (reserved / allocated - 1)",

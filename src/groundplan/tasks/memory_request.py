@@ -12,7 +12,7 @@ from groundplan.design.deployment import Deployment
 from groundplan.design.layout import Layout, Recompute
 from groundplan.errors import InputError, UnknownName
 from groundplan.estimate.memory import host_bytes, memory_terms
-from groundplan.estimate.serving_memory import kv_bytes, serving_memory_terms
+from groundplan.estimate.serving_memory import kv_bytes, serving_memory_terms, state_bytes
 from groundplan.workload.job import Lora, Method, TrainingJob
 from groundplan.workload.model import Model, TransformerModel
 
@@ -160,7 +160,9 @@ def _serving_terms(request: MemoryRequest, model: TransformerModel, stack: Stack
     stage_share = -(-model.layers // request.pp) / model.layers
     cache = request.batch * float(kv_bytes(model, sequence, request.kv_precision, request.tp)) * stage_share
     held = serving_memory_terms(model, deployment, min(request.batch * sequence, ITERATION_TOKENS), request.batch)
-    return {**held, "kv_cache": cache, "framework": stack.context_bytes}
+    states = request.batch * state_bytes(model, request.tp) * stage_share
+    kept = {"kv_cache": cache, **({"states": states} if states else {})}
+    return {**held, **kept, "framework": stack.context_bytes}
 
 
 def host_memory(request: MemoryRequest, question: Question) -> float:

@@ -119,6 +119,10 @@ def _resized(model: TransformerModel, stated: Stated) -> TransformerModel:
     if model.dense_layers:
         dense_block = replace(dense_block, width=stated.size("ffn") or dense_block.width)
     windowed = round(block.windowed_layers * layers / model.layers)
+    linear, unattended, unfed = (
+        round(count * layers / model.layers)
+        for count in (model.linear_layers, model.layers_without_attention, model.layers_without_feed_forward)
+    )
     return counted(
         replace(
             model,
@@ -126,6 +130,9 @@ def _resized(model: TransformerModel, stated: Stated) -> TransformerModel:
             attention=replace(block, windowed_layers=windowed),
             feed_forward=dense_block,
             experts=experts,
+            linear=replace(model.linear, layers=linear) if model.linear else None,
+            layers_without_attention=unattended,
+            layers_without_feed_forward=min(unfed, layers - experts.layers if experts else layers),
             vocabulary=stated.size("vocab") or model.vocabulary,
         )
     )

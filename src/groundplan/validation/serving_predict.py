@@ -38,8 +38,9 @@ def predict_serving(cases: Sequence[ServingCase], catalog: Catalog, changed: Cha
 
 
 def _group(case: ServingCase) -> Hashable:
-    """What the iteration law depends on: windowed attention also on the length of the sequences."""
-    context = case.load.prompt + case.load.output if np.any(case.model.attention.window) else 0.0
+    """What the iteration law depends on: windows and states of fixed size also on the length of the sequences."""
+    depends = np.any(case.model.attention.window) or case.model.linear is not None
+    context = case.load.prompt + case.load.output if depends else 0.0
     cluster = case.cluster.accelerator.id, case.cluster.host.id
     engine = case.engine.id, case.engine.max_batched_tokens, case.engine.memory_utilization
     return id(case.model), case.deployment, case.apart, engine, cluster, context, case.static, case.rate_per_s is None

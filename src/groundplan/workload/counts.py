@@ -13,7 +13,7 @@ from groundplan.physics.parameters import (
     mla_parameters,
     unvisited_parameters,
 )
-from groundplan.workload.model import Attention, AttentionKind, TransformerModel
+from groundplan.workload.model import Attention, AttentionKind, LinearAttention, TransformerModel
 
 MAX_PARAMETERS = 10**16  # a thousand times the largest model announced; beyond it a size is a slip of the keyboard
 
@@ -34,10 +34,13 @@ def counted(model: TransformerModel) -> TransformerModel:
     width = model.embedding_width or hidden
     tables = int(embedding_parameters(model.vocabulary, width, model.tied_embeddings))
     tables += model.learned_positions * hidden
-    layer = attention_block_parameters(hidden, model.attention) + model.norms_per_layer * model.norm_parameters
+    mixers = model.attention_layers * attention_block_parameters(hidden, model.attention)
+    if model.linear is not None:
+        mixers += model.linear.layers * linear_block_parameters(model.linear)
+    norms = model.layers * model.norms_per_layer * model.norm_parameters
     dense = model.feed_forward
     feed_forward = feed_forward_parameters(hidden, dense.width, dense.gated, bias=dense.bias)
-    total = model.layers * layer + model.dense_layers * int(feed_forward) + tables + model.other_parameters
+    total = mixers + norms + model.feed_forward_layers * int(feed_forward) + tables + model.other_parameters
     unvisited = 0
     experts = model.experts
     if experts is not None:
@@ -87,5 +90,11 @@ def attention_block_parameters(hidden: int, block: Attention) -> int:
         output_bias=block.output_bias,
         qk_norm=block.qk_norm,
         sinks=block.sinks,
+        output_gate=block.output_gate,
     )
     return int(plain)
+
+
+def linear_block_parameters(block: LinearAttention) -> int:
+    """Return the parameters of one linear attention block, without its input normalisation."""
+    return block.vectors + sum(one.inputs * one.outputs for one in block.projections)

@@ -32,12 +32,44 @@ class Attention:
     output_bias: bool = False
     qk_norm: bool = False  # one gain of head_dim each for queries and keys
     sinks: bool = False  # one learned sink logit per head (gpt_oss)
+    output_gate: bool = False  # a projection as wide as the context scales it before the output (qwen3_next)
     causal: bool = True
     window: int = 0
     windowed_layers: int = 0
     q_lora_rank: int = 0
     kv_lora_rank: int = 0
     rope_head_dim: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """A matrix of a linear attention block; tensor parallelism splits its columns, its rows or not at all."""
+
+    name: str
+    inputs: int
+    outputs: int
+    split: str  # column | row | none
+
+
+@dataclass(frozen=True, slots=True)
+class LinearAttention:
+    """A block that keeps a state of fixed size of a sequence: gated delta rule, Mamba, lightning attention.
+
+    Each of `heads` holds a matrix of `qk_dim` x `value_dim` in elements of `state_bytes`, and a convolution over the
+    last `kernel` tokens of `convolved` channels keeps those at 16 bits.
+    """
+
+    layers: int
+    heads: int
+    qk_dim: int
+    value_dim: int
+    projections: tuple[Projection, ...]
+    vectors: int  # parameters that are no matrix: convolution, decays, biases, norms
+    convolved: int
+    kernel: int
+    corrects: bool  # the delta rule: what the state answers to a key is taken off the value before it is written
+    chunk: int  # tokens that prefill computes together; 0 = one after another
+    state_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +83,7 @@ class FeedForward:
 
 @dataclass(frozen=True, slots=True)
 class Experts:
-    """A mixture of experts that replaces the feed-forward block in the last `layers` layers."""
+    """A mixture of experts that is the feed-forward block of the last `layers` layers."""
 
     count: int
     top_k: int
@@ -69,7 +101,9 @@ class TransformerModel:
     """A decoder-only language model or an encoder over patches (vision transformer).
 
     `parameters` and `active_parameters` are exact counts by the laws of `physics.parameters`,
-    filled by the reader. The dense feed-forward block serves the layers that have no experts.
+    filled by the reader. The dense feed-forward block serves the layers that have no experts. Every layer has the
+    attention block, and no linear one, unless `linear` and the two counts of layers that lack a block say otherwise:
+    hybrids put one in place of the other, side by side, or give each block a layer of its own.
     """
 
     id: str
@@ -95,11 +129,34 @@ class TransformerModel:
     other_parameters: int = 0  # final and embedding norms, embedding projections, biases of the head, patch embedding
     embedding_width: int = 0  # of the token table where it is not `hidden` (opt-350m); 0 = hidden
     patch_inputs: int = 0  # values in one image patch, projected to `hidden`; 0 for text
+    linear: LinearAttention | None = None
+    layers_without_attention: int = 0
+    layers_without_feed_forward: int = 0
 
     @property
     def dense_layers(self) -> int:
-        """Layers whose feed-forward block is dense."""
+        """Layers without experts."""
         return self.layers - (self.experts.layers if self.experts else 0)
+
+    @property
+    def feed_forward_layers(self) -> int:
+        """Layers with the dense feed-forward block."""
+        return self.dense_layers - self.layers_without_feed_forward
+
+    @property
+    def attention_layers(self) -> int:
+        """Layers with the attention block, and so with keys and values to cache."""
+        return self.layers - self.layers_without_attention
+
+    @property
+    def linear_layers(self) -> int:
+        """Layers with the linear attention block."""
+        return self.linear.layers if self.linear else 0
+
+    @property
+    def block_pairs(self) -> float:
+        """Blocks of all kinds over two: the layers of a transformer, as which kernels are counted."""
+        return (self.attention_layers + self.linear_layers + self.layers - self.layers_without_feed_forward) / 2
 
 
 @dataclass(frozen=True, slots=True)

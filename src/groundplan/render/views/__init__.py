@@ -34,6 +34,7 @@ VIEWS = {
     "finops-world": "finops.world",
     "finops-anomalies": "finops.anomalies",
     "finops-check": "finops.check",
+    "finops-variance": "finops.variance",
     "diff": "diff",
     "explain": "explain",
 }

@@ -17,6 +17,18 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 PREDICTION = frozenset({"value", "low", "high"})
 PLAN_ROLES = ("recommended", "alternatives", "nearest_feasible")
 LEFT_OUT = frozenset({"explain", "schema", "assumptions", "warnings", "notes", "brief", "fixes"})
+# Results that are one table: the key it is under.
+TABLES = {
+    "catalog-list": "rows",
+    "diff": "rows",
+    "finops-import": "files",
+    "finops-total": "by_provider",
+    "finops-quarantine": "rows",
+    "finops-allocate": "rows",
+    "finops-anomalies": "anomalies",
+    "finops-check": "budgets",
+    "finops-variance": "steps",
+}
 
 Row = dict[str, Any]
 
@@ -25,8 +37,8 @@ def write(result: Mapping[str, Any]) -> str:
     """Return the result's table as CSV.
 
     A plan has one row per design, a mission one per option; memory, cost and AllReduce one per term; storage one per
-    product; the catalog, a validation, a difference and a formula tree one per row or node; a training design and a
-    checkpoint plan one row.
+    product; the catalog, a validation, a difference, a formula tree and the accounts one per row or node; a training
+    design and a checkpoint plan one row.
     """
     rows = list(_rows(command_of(result), result))
     columns = list(dict.fromkeys(name for row in rows for name in row))
@@ -55,8 +67,8 @@ def _rows(command: str, result: Mapping[str, Any]) -> Iterator[Row]:
         need = {key: value for key, value in result.items() if key != "products"}
         for product in result["products"]:
             yield dict(flat(product)) | {f"need_{key}": value for key, value in flat(need)}
-    elif command in ("catalog-list", "diff"):
-        yield from (dict(flat(row)) for row in result["rows"])
+    elif command in TABLES:
+        yield from (dict(flat(row)) for row in result[TABLES[command]])
     elif command == "catalog-check":
         yield from ({"problem": _cell_text(problem)} for problem in result["problems"])
     elif command == "validate":

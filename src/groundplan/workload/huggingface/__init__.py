@@ -19,6 +19,7 @@ from groundplan.workload.huggingface.classic import (
 from groundplan.workload.huggingface.config import Config, read_config
 from groundplan.workload.huggingface.encoders import read_bert, read_vit
 from groundplan.workload.huggingface.modern import STYLES, read_modern
+from groundplan.workload.huggingface.nemotron import read_nemotron_h
 from groundplan.workload.model import TransformerModel
 
 Reader = Callable[[Config, str, str], TransformerModel]
@@ -37,6 +38,7 @@ FAMILIES: Mapping[str, Reader] = {
     "phi": read_phi,
     "bert": read_bert,
     "vit": read_vit,
+    "nemotron_h": read_nemotron_h,
 }
 
 __all__ = ["FAMILIES", "Config", "read_config", "transformer_from_config"]

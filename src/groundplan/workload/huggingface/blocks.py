@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from groundplan.workload.huggingface.config import Config
+from groundplan.workload.huggingface.linear import FULL, listed_kinds
 from groundplan.workload.model import Attention, AttentionKind
 
 WINDOWED = ("sliding_attention", "chunked_attention")
@@ -19,6 +20,7 @@ def grouped_attention(
     output_bias: bool = False,
     qk_norm: bool = False,
     sinks: bool = False,
+    output_gate: bool = False,
     causal: bool = True,
     window: int = 0,
     windowed_layers: int = 0,
@@ -40,6 +42,7 @@ def grouped_attention(
         output_bias=output_bias,
         qk_norm=qk_norm,
         sinks=sinks,
+        output_gate=output_gate,
         causal=causal,
         window=window if windowed_layers else 0,
         windowed_layers=windowed_layers if window else 0,
@@ -48,12 +51,8 @@ def grouped_attention(
 
 def listed_windows(config: Config, layers: int) -> int | None:
     """Return how many layers `layer_types` gives a window, or None where the config has no such list."""
-    kinds = config.members("layer_types")
-    if kinds is None:
-        return None
-    if len(kinds) != layers:
-        raise config.wrong("layer_types", f"lists {len(kinds)} layers of {layers}", "list one kind per layer")
-    return sum(kind in WINDOWED for kind in kinds)
+    kinds = listed_kinds(config, layers, WINDOWED + FULL)
+    return None if kinds is None else sum(kind in WINDOWED for kind in kinds)
 
 
 def routed(config: Config, count: int, top_k: int) -> tuple[int, int]:

@@ -11,6 +11,15 @@ from groundplan.workload.huggingface.blocks import grouped_attention, listed_win
 from groundplan.workload.huggingface.config import Config
 from groundplan.workload.huggingface.experts import EXPERT_READERS
 from groundplan.workload.huggingface.latent import latent_attention
+from groundplan.workload.huggingface.linear import (
+    LinearReader,
+    gated_delta,
+    kimi_delta,
+    lightning,
+    mamba,
+    mamba2,
+    mamba2_beside,
+)
 from groundplan.workload.model import Attention, FeedForward, TransformerModel
 
 
@@ -29,6 +38,9 @@ class Style:
     latent: bool = False
     max_sequence: int = 2048  # default of max_position_embeddings
     head_dim: int | None = None  # default of head_dim; None = hidden / heads
+    output_gate: bool = False
+    linear: LinearReader | None = None
+    beside: bool = False  # the linear block stands beside attention, not in its place
     window: str = "none"  # all: every layer | switch: use_sliding_window | pattern: all but one in `window_every`
     window_every: int = 1
     window_default: int = 0  # of sliding_window, where the family has one
@@ -79,7 +91,20 @@ STYLES: dict[str, Style] = {
         window_default=128,
     ),
     "llama4_text": Style(max_sequence=131072, head_dim=128, window="pattern", window_every=4, window_default=8192),
+    **dict.fromkeys(
+        ("qwen3_next", "qwen3_5_text", "qwen3_5_moe_text"),
+        Style(qk_norm=True, output_gate=True, head_dim=256, max_sequence=32768, linear=gated_delta),
+    ),
+    "kimi_linear": Style(latent=True, linear=kimi_delta),
+    **dict.fromkeys(("minimax", "minimax_text_01", "minimax_m1"), Style(fixed_bias=True, linear=lightning)),
+    "jamba": Style(fixed_bias=True, max_sequence=262144, linear=mamba),
+    "granitemoehybrid": Style(tied=True, linear=mamba2),
+    "bamba": Style(max_sequence=262144, linear=mamba2),
+    "falcon_h1": Style(max_sequence=8192, linear=mamba2_beside, beside=True),
 }
+
+# Where the dense feed-forward block's width is not under intermediate_size, which is that of the experts there.
+WIDTH_KEYS = {"llama4_text": ("intermediate_size_mlp",), "granitemoehybrid": ("shared_intermediate_size",)}
 
 # Gemma 3's published multimodal configs leave out what equals the library's defaults (transformers Gemma3TextConfig).
 GEMMA3_DEFAULTS = {"num_attention_heads": 8, "num_key_value_heads": 4, "vocab_size": 262208}
@@ -95,9 +120,12 @@ def read_modern(config: Config, identity: str, name: str) -> TransformerModel:
     experts = read_experts(config, layers) if read_experts else None
     if experts is not None and experts.layers == 0:
         experts = None
-    width_key = "intermediate_size_mlp" if config.model_type == "llama4_text" else "intermediate_size"
+    width_keys = WIDTH_KEYS.get(config.model_type, ("intermediate_size",))
     all_experts = experts is not None and experts.layers == layers
-    width = config.size(width_key, default=experts.width if experts and all_experts else None)
+    width = config.size(*width_keys, default=experts.width if experts and all_experts else None)
+    linear = style.linear(config, layers) if style.linear else None
+    if linear is not None and linear.layers == 0:
+        linear = None
     return TransformerModel(
         id=identity,
         name=name,
@@ -117,12 +145,14 @@ def read_modern(config: Config, identity: str, name: str) -> TransformerModel:
         norm_parameters=hidden,
         norms_per_layer=style.norms_per_layer,
         parallel_block=False,
-        max_sequence=config.size("max_position_embeddings", default=style.max_sequence),
+        max_sequence=config.size("max_position_embeddings", "model_max_length", default=style.max_sequence),
         parameters=0,
         active_parameters=0,
         embedding_parameters=0,
         source=config.source,
         other_parameters=hidden,  # the final norm
+        linear=linear,
+        layers_without_attention=linear.layers if linear and not style.beside else 0,
     )
 
 
@@ -140,6 +170,7 @@ def _attention(config: Config, style: Style, layers: int, hidden: int, heads: in
         output_bias=style.output_bias if style.fixed_bias else config.flag("attention_bias", style.output_bias),
         qk_norm=style.qk_norm,
         sinks=style.sinks,
+        output_gate=style.output_gate,
         window=window,
         windowed_layers=windowed,
     )
@@ -147,11 +178,11 @@ def _attention(config: Config, style: Style, layers: int, hidden: int, heads: in
 
 def _window(config: Config, style: Style, layers: int) -> tuple[int, int]:
     """Return the window [tokens] and the number of layers that have it."""
+    listed = None if style.linear else listed_windows(config, layers)
     if style.window == "none" or (style.window == "switch" and not config.flag("use_sliding_window", False)):
         return 0, 0
     names = ("attention_chunk_size",) if config.model_type == "llama4_text" else ("sliding_window",)
     window = config.size(*names, default=style.window_default, minimum=0)
-    listed = listed_windows(config, layers)
     if listed is not None:
         return window, listed
     if style.window == "switch":
