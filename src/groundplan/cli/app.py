@@ -126,6 +126,7 @@ FINOPS_COMMANDS: dict[str, Callable[..., Answer]] = {
     "quarantine": finops.quarantine,
     "allocate": finops.allocate,
     "anomalies": finops.anomalies,
+    "units": finops.units,
     "variance": finops.variance,
     "check": finops.check,
     "alert-rules": finops.alert_rules,

@@ -13,6 +13,8 @@ from groundplan.errors import InputError
 
 LakeAt = Annotated[str, typer.Option("--lake", metavar="LAKE", help="Folder or URL of the lake.")]
 Money = Annotated[str, typer.Option("--column", metavar="COLUMN", help="BilledCost, EffectiveCost, ListCost, ...")]
+From = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First day, e.g. 2026-07-01.")]
+To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Day after the last.")]
 Currency = Annotated[
     str | None, typer.Option("--currency", metavar="CODE", help="Convert into it, at the dated rates of the lake.")
 ]
@@ -73,8 +75,8 @@ def allocate(
         str, typer.Option("--by", metavar="WHAT", help="team, project, user, experiment, model or job.")
     ] = "team",
     column: Money = "EffectiveCost",
-    start: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First day, e.g. 2026-07-01.")] = None,
-    end: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Day after the last.")] = None,
+    start: From = None,
+    end: To = None,
     rules: Annotated[
         Path | None,
         typer.Option("--rules", metavar="YAML", help="Whose tags and accounts are, how to divide the rest."),
@@ -179,3 +181,19 @@ def variance(
 
     done = None if work is None else parse(work, "count", "--work", positive=True)
     return task(VarianceRequest(lake, read_saved(plan), run, column, done, currency)).to_dict()
+
+
+def units(
+    lake: LakeAt,
+    column: Money = "EffectiveCost",
+    start: From = None,
+    end: To = None,
+    currency: Currency = None,
+    *,
+    asked: Asked,
+) -> Answer:
+    """What one run, 1,000 inferences, 1M tokens, one useful accelerator-hour cost; commitments, energy, carbon."""
+    from groundplan.catalog.catalog import load_catalog
+    from groundplan.tasks.finops.units import units as task
+
+    return task(lake, load_catalog(), column, _day("--from", start), _day("--to", end), currency).to_dict()

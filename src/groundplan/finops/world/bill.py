@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from groundplan.finops.world.fleet import COMMITTED, ON_DEMAND, SPOT, START, Node, Team, WorldSize
+from groundplan.finops.world.fleet import COMMITTED, GPUS_PER_NODE, ON_DEMAND, SPOT, START, Node, Team, WorldSize
 from groundplan.finops.world.shifts import Shift
 
 MICRO = 1_000_000
@@ -65,7 +65,7 @@ def node_rate(node: Node, day: int, shifts: tuple[Shift, ...]) -> tuple[int, str
         if shift.where == "a100" and purchase == ON_DEMAND:
             usd *= shift.size
         if shift.where == "commitment" and purchase == COMMITTED and int(node.name[-4:]) % 10 < shift.size * 10:
-            purchase, usd = ON_DEMAND, node.kind.on_demand_usd_per_hour * node.gpus / 8
+            purchase, usd = ON_DEMAND, node.kind.on_demand_usd_per_hour * node.gpus / GPUS_PER_NODE
     return round(usd * MICRO), purchase
 
 
@@ -93,7 +93,10 @@ def _machines(nodes: tuple[Node, ...], day: int, today: datetime, live: tuple[Sh
     for node in nodes:
         rate, purchase = node_rate(node, day, live)
         cells = _cells(COMPUTE, node.kind.name, today) | _usage(1, "Hours", rate / MICRO, rate)
+        at_list = max(rate, round(node.kind.on_demand_usd_per_hour * node.gpus / GPUS_PER_NODE * MICRO))
         cells |= {
+            "ListUnitPrice": at_list / MICRO,
+            "ListCost": _usd(at_list),
             "ResourceId": node.instance,
             "ResourceName": node.name,
             "ResourceType": "Instance",

@@ -35,6 +35,7 @@ VIEWS = {
     "finops-anomalies": "finops.anomalies",
     "finops-check": "finops.check",
     "finops-variance": "finops.variance",
+    "finops-units": "finops.units",
     "diff": "diff",
     "explain": "explain",
 }

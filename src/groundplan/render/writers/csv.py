@@ -28,6 +28,7 @@ TABLES = {
     "finops-anomalies": "anomalies",
     "finops-check": "budgets",
     "finops-variance": "steps",
+    "finops-units": "units",
 }
 
 Row = dict[str, Any]
