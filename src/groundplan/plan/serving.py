@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from groundplan.catalog.catalog import Catalog
-from groundplan.catalog.rows import Accelerator, Engine, Host, Price
+from groundplan.catalog.rows import Accelerator, Engine
 from groundplan.design.deployment import Deployment
 from groundplan.errors import InputError
 from groundplan.estimate.formats import weight_format
@@ -17,6 +18,7 @@ from groundplan.estimate.serving import ServingSetting, serving_setting
 from groundplan.estimate.serving_pools import PoolsSetting
 from groundplan.plan.deployments import splits
 from groundplan.plan.excess import excess_of
+from groundplan.plan.hosting import Bill, HostPrice, cheapest, host_prices, replicas_of
 from groundplan.plan.offers import TRAINING_CLASSES
 from groundplan.plan.search import Rejected
 from groundplan.plan.serving_pools import at_most, paired
@@ -33,12 +35,10 @@ USABLE = 0.85
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What an accelerator costs for an hour, in the host that is cheapest."""
+    """An accelerator, and every way to rent it."""
 
     accelerator: Accelerator
-    host: Host | None
-    price: Price | None
-    usd_per_hour: float
+    prices: tuple[HostPrice, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +58,22 @@ class Deployable:
         """Accelerators of a replica, or of a prefill and a decode pool."""
         return self.apart.design.devices if self.apart else self.setting.deployment.devices
 
-    @property
-    def usd_per_hour(self) -> float:
-        """Price of its devices."""
-        return self.offer.usd_per_hour * self.devices
+    def replicas_at(self, rate_per_s: float) -> int:
+        """Return how many replicas, or pairs of pools, take a rate of requests."""
+        return max(1, math.ceil(rate_per_s / self.rate_per_s))
+
+    def bill(self, replicas: int) -> Bill:
+        """Return the hosts that so many replicas fill, and what they cost."""
+        design = self.apart.design if self.apart else None
+        found = cheapest(self.offer.prices, replicas_of(self.setting.deployment, design, replicas))
+        assert found is not None  # the search leaves out splits that no host holds
+        return found
 
     @property
     def usd_per_request(self) -> float:
-        """Price of a request at the rate the replica can take."""
-        return self.usd_per_hour / 3600.0 / self.rate_per_s
+        """Price of a request at the rate the replica can take, were its accelerators rented one by one."""
+        unit = min(one.usd_per_hour / one.accelerators for one in self.offer.prices)
+        return unit * self.devices / 3600.0 / self.rate_per_s
 
     @property
     def name(self) -> str:
@@ -109,7 +116,8 @@ def search_services(brief: ServingBrief, catalog: Catalog) -> FoundServices:
     rejected: dict[str, Rejected] = {}
     considered = 0
     for offer in _offers(brief, catalog, rejected):
-        settings = list(_settings(brief, offer.accelerator, catalog))
+        widest = max(one.accelerators if one.host else brief.most_devices for one in offer.prices)
+        settings = [one for one in _settings(brief, offer.accelerator, catalog) if one.deployment.tp <= widest]
         together = [_loaded(setting, offer, brief) for setting in settings]
         apart = list(_apart(settings, offer, brief))
         considered += len(together) + len(apart)
@@ -121,13 +129,14 @@ def search_services(brief: ServingBrief, catalog: Catalog) -> FoundServices:
         if not settings:
             reason = f"{brief.model.id} does not fit on {brief.most_devices} or fewer in {', '.join(brief.precisions)}"
             rejected[offer.accelerator.id] = Rejected(offer.accelerator.name, reason)
-    good.sort(key=lambda one: (one.usd_per_request, one.devices, one.name))
+    rate = brief.traffic.rate_per_s
+    good.sort(key=lambda one: (one.bill(one.replicas_at(rate)).usd_per_hour, one.usd_per_request, one.name))
     near.sort(key=lambda one: (one[0], one[2].usd_per_request))
     return FoundServices(tuple(good), tuple(near), tuple(rejected.values()), considered)
 
 
 def _offers(brief: ServingBrief, catalog: Catalog, rejected: dict[str, Rejected]) -> list[Offer]:
-    """Return each accelerator with its cheapest price; those without one are rejected."""
+    """Return each accelerator with its prices; those without one are rejected."""
     wanted = brief.candidates
     found: list[Offer] = []
     for accelerator in catalog.accelerators.values():
@@ -139,23 +148,15 @@ def _offers(brief: ServingBrief, catalog: Catalog, rejected: dict[str, Rejected]
         if accelerator.memory_bytes is None or accelerator.memory_bytes_per_s is None or not accelerator.flops:
             continue
         if brief.price_usd_per_accelerator_hour is not None:
-            found.append(Offer(accelerator, None, None, brief.price_usd_per_accelerator_hour))
+            found.append(Offer(accelerator, (HostPrice(None, None, 1, brief.price_usd_per_accelerator_hour),)))
             continue
-        priced = [
-            (price.usd_per_hour / host.accelerators, price.host, price, host)
-            for host in catalog.hosts.values()
-            if host.accelerator == accelerator.id
-            and (not wanted.providers or host.provider in wanted.providers)
-            and (not wanted.instances or host.id in wanted.instances)
-            for price in catalog.prices_of(host.id)
-            if price.option in wanted.purchase and (not wanted.regions or price.region in wanted.regions)
-        ]
-        if not priced:
-            if named:
-                rejected[accelerator.id] = Rejected(accelerator.name, "no price of the kind asked for is known")
-            continue
-        unit, _, price, host = min(priced, key=lambda one: one[:2])
-        found.append(Offer(accelerator, host, price, unit))
+        prices = host_prices(
+            catalog, accelerator.id, wanted.purchase, wanted.providers, wanted.instances, wanted.regions
+        )
+        if prices:
+            found.append(Offer(accelerator, prices))
+        elif named:
+            rejected[accelerator.id] = Rejected(accelerator.name, "no price of the kind asked for is known")
     if not found:
         raise InputError(
             "no accelerator of the candidates has a known price",

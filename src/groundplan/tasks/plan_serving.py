@@ -126,7 +126,7 @@ def _finalists(good: tuple[Deployable, ...], rate_per_s: float) -> list[Deployab
             kinds.setdefault((one.setting.accelerator.id, one.setting.deployment.weights, one.setting.engine.id), one)
     chosen = list(kinds.values())[:FINALISTS]
     pools = [one for one in good if one.apart is not None]
-    apart = min(pools, key=lambda one: _replicas(one, rate_per_s) * one.usd_per_hour, default=None)
+    apart = min(pools, key=lambda one: one.bill(one.replicas_at(rate_per_s)).usd_per_hour, default=None)
     if apart is not None and (not chosen or apart.usd_per_request <= HOPEFUL * chosen[0].usd_per_request):
         chosen.append(apart)
     return chosen
@@ -180,17 +180,19 @@ def _attained(run: ServiceResult, limits: Limits) -> float:
 
 
 def _design(deployable: Deployable, brief: ServingBrief, run: ServiceResult | None, reason: str) -> ServiceDesign:
-    setting, offer, traffic = deployable.setting, deployable.offer, brief.traffic
+    setting, traffic = deployable.setting, brief.traffic
     split = setting.deployment
-    replicas = _replicas(deployable, traffic.rate_per_s)
-    most = max(replicas, _replicas(deployable, traffic.rate_per_s * traffic.peak))
-    hourly = deployable.usd_per_hour
+    replicas = deployable.replicas_at(traffic.rate_per_s)
+    most = max(replicas, deployable.replicas_at(traffic.rate_per_s * traffic.peak))
+    bill, at_peak = deployable.bill(replicas), deployable.bill(most)
+    host = bill.rented.host
     summary = run.summary() if run is not None else None
     return ServiceDesign(
         name=deployable.name,
         accelerator=setting.accelerator.id,
-        instance=offer.host.id if offer.host else None,
-        provider=offer.host.provider if offer.host else None,
+        instance=host.id if host else None,
+        provider=host.provider if host else None,
+        hosts=bill.hosts,
         engine=setting.engine.id,
         deployment={name: getattr(split, name) for name in ("tp", "pp", "dp", "ep", "weights", "kv")},
         disaggregation=None if deployable.apart is None else told_design(deployable.apart.design),
@@ -206,16 +208,12 @@ def _design(deployable: Deployable, brief: ServingBrief, run: ServiceResult | No
         tpot_p95_s=summary.tpot_s.p95 if summary else None,
         e2e_p95_s=summary.e2e_s.p95 if summary else None,
         attainment=_attained(run, brief.limits) if run is not None else None,
-        usd_per_hour=hourly * replicas,
-        usd_per_month=hourly * replicas * HOURS_PER_MONTH,
-        usd_per_month_at_peak=hourly * most * HOURS_PER_MONTH,
-        usd_per_million_output=hourly * replicas / 3600.0 / (traffic.rate_per_s * traffic.output) * 1e6,
+        usd_per_hour=bill.usd_per_hour,
+        usd_per_month=bill.usd_per_hour * HOURS_PER_MONTH,
+        usd_per_month_at_peak=at_peak.usd_per_hour * HOURS_PER_MONTH,
+        usd_per_million_output=bill.usd_per_hour / 3600.0 / (traffic.rate_per_s * traffic.output) * 1e6,
         reason=reason,
     )
-
-
-def _replicas(deployable: Deployable, rate_per_s: float) -> int:
-    return max(1, math.ceil(rate_per_s / deployable.rate_per_s))
 
 
 def _alternatives(
@@ -244,7 +242,8 @@ def _front(good: tuple[Deployable, ...], brief: ServingBrief) -> tuple[FrontPoin
     for one in good:
         if one.tpot_s < fastest:
             fastest = one.tpot_s
-            output = one.usd_per_request / brief.traffic.output * 1e6
+            hourly = one.bill(one.replicas_at(brief.traffic.rate_per_s)).usd_per_hour
+            output = hourly / 3600.0 / (brief.traffic.rate_per_s * brief.traffic.output) * 1e6
             front.append(FrontPoint(one.name, output, one.ttft_s, one.tpot_s))
     return tuple(front[:FRONT])
 

@@ -33,6 +33,7 @@ class ServiceDesign(Result):
     tpot_p95_s: float | None
     e2e_p95_s: float | None
     attainment: float | None
+    hosts: int  # whole ones, of the instance, that the replicas fill
     usd_per_hour: float
     usd_per_month: float
     usd_per_month_at_peak: float

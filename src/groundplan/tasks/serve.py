@@ -23,6 +23,7 @@ from groundplan.estimate.serving_intervals import serving_interval
 from groundplan.estimate.serving_pools import decode_steady, handed_of, pools_power_w
 from groundplan.evidence import Assumption, Prediction, Result, Term, total_of
 from groundplan.physics.decode import speculated_tokens
+from groundplan.plan.hosting import replicas_of
 from groundplan.tasks.serve_pools import pools_assumptions, told_pools, ttft_tree
 from groundplan.tasks.serve_request import ACCEPTANCE, ServeRequest, hourly_usd, resolve, resolve_pools
 
@@ -109,7 +110,9 @@ def serve(request: ServeRequest, catalog: Catalog) -> ServeResult:
     steady = decode_steady(handed) if handed else steady_of(setting, load, request.rate_per_s)
     as_of = request.as_of or date.today().isoformat()
     devices = apart.design.devices if apart else setting.deployment.devices
-    hourly = hourly_usd(request, setting.accelerator.id, devices, catalog)
+    hourly = hourly_usd(
+        request, setting.accelerator.id, replicas_of(setting.deployment, apart.design if apart else None), catalog
+    )
     spread = serving_interval(setting.engine.id, setting.model.experts is not None)
     rate = float(steady.requests_per_s)
     output_rate = rate * request.output

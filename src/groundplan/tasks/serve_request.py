@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from groundplan.estimate.formats import kv_format_bytes, weight_format
 from groundplan.estimate.service import Load
 from groundplan.estimate.serving import ServingSetting, serving_setting, smallest_tp
 from groundplan.estimate.serving_pools import PoolsSetting, pools_setting
-from groundplan.tasks.cost import CostRequest, cost
+from groundplan.plan.hosting import Replicas, cheapest, host_prices
+from groundplan.tasks.cost import OPTIONS
 from groundplan.workload.model import TransformerModel
 from groundplan.workload.models import load_model, model_from_mapping
 
@@ -200,20 +201,11 @@ def _check(request: ServeRequest) -> None:
         raise InputError(f"price is {request.price}", "give dollars per accelerator-hour, e.g. 3")
 
 
-def hourly_usd(request: ServeRequest, accelerator: str, devices: int, catalog: Catalog) -> float | None:
-    """Return dollars for an hour of so many devices; None where no price is known."""
+def hourly_usd(request: ServeRequest, accelerator: str, replicas: Sequence[Replicas], catalog: Catalog) -> float | None:
+    """Return dollars for an hour of the whole hosts that replicas fill; None where no price is known."""
+    if request.purchase not in OPTIONS:
+        raise UnknownName("purchase option", request.purchase, OPTIONS)
     if request.price is not None:
-        return request.price * devices
-    asked = CostRequest(
-        accelerators=devices,
-        hours=1.0,
-        accelerator=accelerator,
-        purchase=request.purchase,
-        as_of=request.as_of,
-    )
-    try:
-        return cost(asked, catalog).price.usd_per_accelerator_hour * devices
-    except UnknownName:
-        raise
-    except InputError:
-        return None
+        return request.price * sum(one.devices * one.count for one in replicas)
+    bill = cheapest(host_prices(catalog, accelerator, (request.purchase,)), replicas)
+    return bill.usd_per_hour if bill else None

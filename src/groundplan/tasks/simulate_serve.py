@@ -16,6 +16,7 @@ from groundplan.errors import InputError, UnknownName
 from groundplan.estimate.replica import Replica
 from groundplan.estimate.serving import ServingSetting, replica_of
 from groundplan.evidence import Result
+from groundplan.plan.hosting import replicas_of
 from groundplan.simulate.arrivals import diurnal_arrivals, gamma_arrivals
 from groundplan.simulate.chrome import chrome_events
 from groundplan.simulate.fleet import Fleet, simulate_service
@@ -223,8 +224,9 @@ def _requests(request: SimulateServeRequest) -> Requests:
 
 
 def _replica(asked: ServeRequest, setting: ServingSetting, context: float, catalog: Catalog) -> Replica:
-    hourly = hourly_usd(asked, setting.accelerator.id, setting.deployment.devices, catalog)
-    return replica_of(setting, context, hourly)
+    split, count = setting.deployment, max(asked.replicas, 1)
+    hourly = hourly_usd(asked, setting.accelerator.id, replicas_of(split, count=count), catalog)
+    return replica_of(setting, context, None if hourly is None else hourly / count)
 
 
 def _pool(request: SimulateServeRequest, replica: Replica) -> Pool:
