@@ -9,8 +9,9 @@ from groundplan.finops.ingest.head import Head
 from groundplan.finops.ingest.importer import Importer
 from groundplan.finops.ingest.rates import RATES
 from groundplan.finops.ingest.slurm import SLURM
+from groundplan.finops.ingest.slurm_json import SLURM_JSON
 
-FORMATS: tuple[Importer, ...] = (FOCUS, SLURM, DCGM, RATES)
+FORMATS: tuple[Importer, ...] = (FOCUS, SLURM, DCGM, RATES, SLURM_JSON)
 
 
 def importer_of(head: Head) -> Importer:
