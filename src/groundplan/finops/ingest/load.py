@@ -136,7 +136,9 @@ def _stage(lake: Lake, head: Head, importer: Importer, work: Path) -> _Staged:
             if kept["rows"] or kept["quarantined"]:
                 target = f"data/{name}/{version:08d}-{uuid.uuid4().hex[:12]}.parquet"
                 lake.folder.publish(fresh, target)
-                parts.append(Part(name, target, kept["rows"], kept["quarantined"], kept["first"], kept["last"]))
+                span = kept["first"], kept["last"]
+                partial = importer.partial and bool(dataset.merge)
+                parts.append(Part(name, target, kept["rows"], kept["quarantined"], *span, partial))
     except duckdb.Error as error:
         raise _in_words(error, head.path) from None
     return _Staged(tuple(parts), read, already, sums, tuple(problems[:EXAMPLES]))
