@@ -7,13 +7,26 @@ from groundplan.finops.ingest.dcgm import DCGM
 from groundplan.finops.ingest.focus import FOCUS
 from groundplan.finops.ingest.head import Head
 from groundplan.finops.ingest.importer import Importer
+from groundplan.finops.ingest.mlflow import MLFLOW_CSV, MLFLOW_JSON, MLFLOW_STORE
 from groundplan.finops.ingest.nvidia_smi import NVIDIA_DMON, NVIDIA_SMI
 from groundplan.finops.ingest.prometheus import PROMETHEUS
 from groundplan.finops.ingest.rates import RATES
 from groundplan.finops.ingest.slurm import SLURM
 from groundplan.finops.ingest.slurm_json import SLURM_JSON
 
-FORMATS: tuple[Importer, ...] = (FOCUS, SLURM, DCGM, RATES, SLURM_JSON, PROMETHEUS, NVIDIA_SMI, NVIDIA_DMON)
+FORMATS: tuple[Importer, ...] = (
+    FOCUS,
+    SLURM,
+    DCGM,
+    RATES,
+    SLURM_JSON,
+    PROMETHEUS,
+    NVIDIA_SMI,
+    NVIDIA_DMON,
+    MLFLOW_STORE,
+    MLFLOW_JSON,
+    MLFLOW_CSV,
+)
 
 
 def importer_of(head: Head) -> Importer:
