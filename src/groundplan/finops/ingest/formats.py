@@ -9,10 +9,13 @@ from groundplan.finops.ingest.head import Head
 from groundplan.finops.ingest.importer import Importer
 from groundplan.finops.ingest.mlflow import MLFLOW_CSV, MLFLOW_JSON, MLFLOW_STORE
 from groundplan.finops.ingest.nvidia_smi import NVIDIA_DMON, NVIDIA_SMI
+from groundplan.finops.ingest.opencost_prices import OPENCOST_PRICES
 from groundplan.finops.ingest.prometheus import PROMETHEUS
 from groundplan.finops.ingest.rates import RATES
+from groundplan.finops.ingest.refused import REFUSED
 from groundplan.finops.ingest.slurm import SLURM
 from groundplan.finops.ingest.slurm_json import SLURM_JSON
+from groundplan.finops.ingest.traces import TRACES
 
 FORMATS: tuple[Importer, ...] = (
     FOCUS,
@@ -26,6 +29,8 @@ FORMATS: tuple[Importer, ...] = (
     MLFLOW_STORE,
     MLFLOW_JSON,
     MLFLOW_CSV,
+    OPENCOST_PRICES,
+    *TRACES,
 )
 
 
@@ -37,7 +42,7 @@ def importer_of(head: Head) -> Importer:
     InputError
         No importer knows it; says what was seen and what would be known.
     """
-    for importer in FORMATS:
+    for importer in (*FORMATS, *REFUSED):
         if importer.recognises(head):
             return importer
     seen = f"the columns {', '.join(list(head.columns)[:6])}, ..." if head.columns else f"{head.form} of another shape"
