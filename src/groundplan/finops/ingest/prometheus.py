@@ -21,7 +21,6 @@ from groundplan.finops.lake.datasets import datasets
 from groundplan.finops.lake.engine import literal, query_text, quoted
 
 NODES = ("node", "kubernetes_node", "Hostname", "nodename", "instance")
-PODS = (("exported_namespace", "exported_pod"), ("namespace", "pod"))
 EXPORTERS = re.compile(r"(dcgm|gpu|node|nvidia)[a-z-]*-exporter")
 SERVICES = ("service", "app", "deployment", "job", "pod", "instance")
 BAD = [("problem IS NOT NULL", "problem")]
@@ -142,7 +141,8 @@ def _node(one: Series) -> str | None:
 
 def _pod(one: Series, exported: bool) -> str | None:
     """Return the pod that holds an accelerator. Where Prometheus renames it, `pod` is the exporter's own."""
-    namespace, pod = (one.labels.get(name) for name in PODS[0 if exported else 1])
+    pod = one.labels.get("exported_pod" if exported else "pod")
+    namespace = one.label("exported_namespace", "namespace")
     return f"{namespace}/{pod}" if namespace and pod and not EXPORTERS.search(pod) else None
 
 
