@@ -33,7 +33,7 @@ def _cells(job: Mapping[str, Any]) -> dict[str, Any]:
     association, time = _mapping(job, "association"), _mapping(job, "time")
     comment, tres = job.get("comment"), _mapping(job, "tres")
     comments = comment if isinstance(comment, dict) else {"job": comment}
-    wckey = job.get("wckey")
+    wckey, reservation = job.get("wckey"), _mapping(job, "reservation").get("name")
     return {
         "Cluster": job.get("cluster") or association.get("cluster"),
         "JobID": _shown(job),
@@ -54,7 +54,7 @@ def _cells(job: Mapping[str, Any]) -> dict[str, Any]:
         "AdminComment": comments.get("administrator"),
         "QOS": job.get("qos"),
         "WCKey": wckey.get("wckey") if isinstance(wckey, dict) else wckey,
-        "Reservation": _mapping(job, "reservation").get("name"),
+        "Reservation": None if reservation in (0, "0") else reservation,  # which 22.05 writes for none
     }
 
 
