@@ -12,8 +12,8 @@ from groundplan.tasks.finops.lake import import_files, quarantine
 
 SAMPLES = Path(__file__).parents[3] / "shared/samples"
 Bill = Callable[..., Path]
-SKYPILOT = ("InstanceType", "AcceleratorName", "AcceleratorCount", "vCPUs", "MemoryGiB", "GpuInfo", "Price", "SpotPrice",
-            "Region", "AvailabilityZone")  # fmt: skip
+SKYPILOT = ("InstanceType", "AcceleratorName", "AcceleratorCount", "vCPUs", "MemoryGiB", "GpuInfo", "Price",
+            "SpotPrice", "Region", "AvailabilityZone")  # fmt: skip
 
 
 def test_traps_of_the_skypilot_catalog(tmp_path: Path, bill: Bill) -> None:
