@@ -162,8 +162,7 @@ def _without_held(connection: Any, lake: Lake, dataset: Dataset, staged: Path, w
     if not overlapping:
         return staged
     columns = ", ".join(quoted(column) for column in dataset.columns)
-    files = ", ".join(literal(lake.folder.address(part.path)) for part in overlapping)
-    held = f"read_parquet([{files}], union_by_name = true)"
+    held = lake.parts_sql(dataset, overlapping)
     identity = f"hash({columns})"
     sql = f"""
         WITH held AS (SELECT {identity} AS row_hash, count(*) AS copies FROM {held}

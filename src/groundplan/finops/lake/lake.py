@@ -88,8 +88,13 @@ class Lake:
 
     def _rows_sql(self, dataset: Dataset, parts: list[Part]) -> str:
         columns = ", ".join(quoted(column) for column in dataset.columns)
+        return f"SELECT {columns} FROM {self.parts_sql(dataset, parts)} WHERE {PROBLEM} IS NULL"
+
+    def parts_sql(self, dataset: Dataset, parts: Iterable[Part]) -> str:
+        """Return what reads parts of a dataset; columns that came to it after a part was written are NULL."""
         files = ", ".join(literal(self.folder.address(part.path)) for part in parts)
-        return f"SELECT {columns} FROM read_parquet([{files}], union_by_name = true) WHERE {PROBLEM} IS NULL"
+        written = f"SELECT * FROM read_parquet([{files}], union_by_name = true)"
+        return f"({written} UNION ALL BY NAME SELECT {_nothing(dataset)} WHERE false)"
 
     def _merged_sql(self, dataset: Dataset, parts: list[Part]) -> str:
         """Return the SELECT of rows whose columns came in several files."""
