@@ -48,6 +48,7 @@ def test_the_folder_holds_a_page_and_a_table_for_everyone_and_the_fleet_in_focus
         rows = list(csv.DictReader(file))
     assert len(rows) == report.allocated_rows
     states = allocate(AllocateRequest(lake)).states
+    assert any(row["AllocatedResourceName"] == "'=HYPERLINK(1)" for row in rows)
     assert sum(Decimal(row["EffectiveCost"]) for row in rows) == sum(Decimal(row["cost_usd"]) for row in states)
     tables = "".join(
         (tmp_path / "out" / name).read_text() for name in names if name[:3].isdigit() and name.endswith(".csv")

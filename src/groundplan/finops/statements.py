@@ -70,6 +70,7 @@ def write_allocated(lake: Lake, column: str, period: Period, target: Path, curre
     """Write the fleet's charges split over jobs, in FOCUS columns, as CSV; return how many rows."""
     connection, _ = prepare(lake, column, period, currency)
     connection.execute("SET preserve_insertion_order = true")
+    connection.execute(query_text("as_text"))
     sql = query_text("allocated")
     found = connection.execute(f"COPY ({sql}) TO {literal(str(target))} (FORMAT csv, HEADER)").fetchone()
     return int(found[0])

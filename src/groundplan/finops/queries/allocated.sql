@@ -13,7 +13,7 @@ WITH split AS (
 SELECT
     strftime(fleet.since, '%Y-%m-%dT%H:%M:%SZ') AS ChargePeriodStart,
     strftime(fleet.until, '%Y-%m-%dT%H:%M:%SZ') AS ChargePeriodEnd,
-    fleet.node AS ResourceName,
+    as_text(fleet.node) AS ResourceName,
     split.cost AS EffectiveCost,
     getvariable('into_currency') AS BillingCurrency,
     'accelerator-seconds' AS AllocatedMethodId,
@@ -22,8 +22,8 @@ SELECT
         'UsageUnit', 'GPU-Seconds',
         'UsageQuantity', split.gpu_s
     ))) AS VARCHAR) AS AllocatedMethodDetails,
-    split.job_id AS AllocatedResourceId,
-    jobs.name AS AllocatedResourceName,
+    as_text(split.job_id) AS AllocatedResourceId,
+    as_text(jobs.name) AS AllocatedResourceName,
     CAST(json_object('team', jobs.account, 'user', jobs."user") AS VARCHAR) AS AllocatedTags
 FROM split
 JOIN fleet USING (node, since)
