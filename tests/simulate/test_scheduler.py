@@ -158,3 +158,17 @@ def test_prefixes_unread_for_longest_give_way() -> None:
     requests = make_requests(np.arange(5.0), [130] * 5, [1] * 5, hashes, 64)
     result = one_replica(requests, make_replica(kv_tokens=288, prefix_caching=True))
     assert [span.prefill_tokens for span in result.spans] == [130, 130, 130, 2, 130]
+
+
+def test_drafting_costs_time_however_little_is_accepted():
+    from groundplan.catalog.catalog import load_catalog
+    from groundplan.simulate.iteration_times import IterationTimes
+    from groundplan.tasks.serve_request import ServeRequest, resolve
+
+    catalog = load_catalog([])
+    for acceptance in (0.0, 1e-6, 0.5):
+        asked = ServeRequest("llama-3.1-8b", "h100-sxm", speculate=3, acceptance=acceptance)
+        setting, _ = resolve(asked, catalog)
+        one = IterationTimes(setting.law).one(8, 0, 8000, 0.0, 8)
+        whole = float(setting.law.seconds(8.0, 0.0, 8000.0, 0.0, 8.0)) / setting.law.yielded
+        assert one == pytest.approx(whole, rel=1e-6)

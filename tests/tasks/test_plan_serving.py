@@ -11,6 +11,8 @@ from groundplan.catalog.catalog import load_catalog
 from groundplan.errors import InputError
 from groundplan.plan.serving import search_services
 from groundplan.tasks.plan_serving import plan_serving
+from groundplan.tasks.serve import serve
+from groundplan.tasks.serve_request import ServeRequest
 from groundplan.tasks.simulate_serve import SimulateServeRequest, simulate_serve
 from groundplan.workload.service_brief import kind_of, read_serving_brief
 
@@ -204,3 +206,24 @@ def test_engines_are_planned_only_where_they_run():
     assert {row.name: row.reason for row in planned.rejected}["Google TPU v6e Trillium"].startswith(
         "tensorrt-llm has no"
     )
+
+
+@pytest.mark.parametrize("cached", [0.0, 0.5, 0.9])
+def test_cached_prompts_take_room_and_are_read_though_they_are_not_computed(cached):
+    """What the simulation settles is near the closed form, however much of a prompt the cache holds."""
+    traffic = {"rate": 6, "prompt": 8000, "output": 200, "cached": cached}
+    limits = {"ttft_p95": "5 s", "tpot_p95": "50 ms"}
+    planned = plan_serving(
+        brief(serve={"traffic": traffic, "limits": limits}, candidates={"accelerators": ["h100-sxm"]}), CATALOG
+    )
+    best = next(one for one in (planned.recommended, *planned.alternatives) if one.disaggregation is None)
+    asked = ServeRequest(
+        "llama-3.1-8b",
+        best.accelerator,
+        **{name: best.deployment[name] for name in ("tp", "pp", "dp", "ep")},
+        precision=best.deployment["weights"],
+        prompt=8000,
+        output=200,
+        cached_fraction=cached,
+    )
+    assert best.rate_per_replica <= 1.1 * serve(asked, CATALOG).requests_per_s.value

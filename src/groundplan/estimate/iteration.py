@@ -36,7 +36,7 @@ from groundplan.estimate.rates import (
 from groundplan.estimate.replica import IterationLaw
 from groundplan.estimate.serving_memory import adapter_elements, drafting, state_bytes
 from groundplan.physics.arrays import Floats
-from groundplan.physics.attention import attention_flops
+from groundplan.physics.attention import attended_pairs, attention_flops
 from groundplan.physics.collectives import all_reduce_s, ranks_inside, token_dispatch_s
 from groundplan.physics.decode import (
     cached_attention_s,
@@ -358,4 +358,8 @@ def _attention_seconds(
     full = model.attention_layers - windowed
     pair = attention_flops(1.0, heads, block.head_dim, block.value_head_dim) / (rate * shares)
     window = windowed * block.window * cached
-    return full * cached / parts, float(full * pair / parts), window / parts
+    # Of the pairs of a whole prompt, those that layers with a window attend to.
+    inside = (
+        float(attended_pairs(context, True, block.window) / attended_pairs(context, True, 0.0)) if windowed else 0.0
+    )
+    return full * cached / parts, float((full + windowed * inside) * pair / parts), window / parts

@@ -196,7 +196,7 @@ def _sequences(requests: Requests) -> Iterator[Sequence]:
     hashes = requests.prefix_hashes
     for request, (prompt, output) in enumerate(zip(prompts, outputs, strict=True)):
         prefix = hashes[request][: prompt // requests.hash_tokens] if hashes is not None else ()
-        yield Sequence(request, prompt, output, prefix)
+        yield Sequence(request, prompt, output, prefix, min(int(requests.cached_share * prompt), prompt - 1))
 
 
 def _use(server: Server, pool: Pool) -> ReplicaUse:

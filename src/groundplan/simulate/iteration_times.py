@@ -40,7 +40,7 @@ class IterationTimes:
         sequences : int
             Sequences in the iteration.
         """
-        if self._yielded > 1.0 and decoding:
+        if self._rows > 1.0 and decoding:
             alone = self._whole(decoding, 0, context, 0.0, decoding)
             added = self._whole(decoding, prompts, context, pairs, sequences) - alone if pairs else 0.0
             return alone / self._yielded + added
@@ -48,7 +48,7 @@ class IterationTimes:
 
     def _whole(self, decoding: int, prompts: int, context: int, pairs: float, sequences: int) -> float:
         table, tokens = self._tokens_s, decoding + prompts
-        if self._yielded > 1.0:
+        if self._rows > 1.0:
             layers = _between(table, self._rows * decoding + prompts)
             layers += _between(self._draft_s, decoding) if self._draft_s else 0.0
         else:

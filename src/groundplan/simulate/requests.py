@@ -19,7 +19,8 @@ class Requests:
     """Requests in the order of their arrival.
 
     `prefix_hashes` names the content of each prompt, block by block: prompts that begin with equal hashes begin with
-    equal tokens. A hash covers `hash_tokens` tokens and all that stands before them.
+    equal tokens. A hash covers `hash_tokens` tokens and all that stands before them. `cached_share` of every prompt is
+    in the cache when it comes, from requests that are not told of here.
     """
 
     arrival_s: NDArray[np.float64]
@@ -27,6 +28,7 @@ class Requests:
     output_tokens: NDArray[np.int64]
     prefix_hashes: Sequence[Hashes] | None = None
     hash_tokens: int = 0
+    cached_share: float = 0.0
 
     def __len__(self) -> int:
         return len(self.arrival_s)
@@ -38,6 +40,7 @@ def make_requests(
     output_tokens: ArrayLike,
     prefix_hashes: Sequence[Hashes] | None = None,
     hash_tokens: int = 0,
+    cached_share: float = 0.0,
 ) -> Requests:
     """Return checked requests.
 
@@ -49,6 +52,8 @@ def make_requests(
         Whole numbers of at least 1.
     prefix_hashes : sequence of tuples of int, optional
         The content of each prompt, by blocks of `hash_tokens` tokens.
+    cached_share : float
+        Share of each prompt, below 1, that the cache holds when it comes.
 
     Raises
     ------
@@ -74,7 +79,9 @@ def make_requests(
             f"{len(prefix_hashes)} prompts have prefix hashes of {hash_tokens} tokens, {len(times)} requests",
             "give hashes for every request, an empty tuple where unknown, and the tokens of one hash",
         )
-    return Requests(times, prompts, outputs, prefix_hashes, hash_tokens)
+    if not 0.0 <= cached_share < 1.0:
+        raise InputError(f"cached share is {cached_share:g}", "give a share of the prompt below 1, e.g. 0.3")
+    return Requests(times, prompts, outputs, prefix_hashes, hash_tokens, cached_share)
 
 
 def _counts(values: ArrayLike, name: str, expected: int) -> NDArray[np.int64]:

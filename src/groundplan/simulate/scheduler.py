@@ -207,7 +207,7 @@ class Scheduler:
             self.waiting.popleft()
             self._enter(sequence)
             sequence.held = held
-            sequence.cached = held * self.pool.hash_tokens
+            sequence.cached = max(held * self.pool.hash_tokens, sequence.known)
             if not sequence.preemptions:
                 self.hit_tokens += sequence.cached
             self._prefilling.append(sequence)

@@ -22,6 +22,8 @@ class Sequence:
         produced.
     cached : int
         Tokens of the target that are cached.
+    known : int
+        Tokens of the prompt that the cache holds whenever it is admitted.
     held : int
         Prefix hashes whose blocks it shares.
     admission : int
@@ -36,6 +38,7 @@ class Sequence:
         "cached",
         "hashes",
         "held",
+        "known",
         "output",
         "preemptions",
         "produced",
@@ -44,11 +47,12 @@ class Sequence:
         "target",
     )
 
-    def __init__(self, request: int, prompt: int, output: int, hashes: Hashes = ()) -> None:
+    def __init__(self, request: int, prompt: int, output: int, hashes: Hashes = (), known: int = 0) -> None:
         self.request = request
         self.prompt = prompt
         self.output = output
         self.hashes = hashes
+        self.known = known
         self.preemptions = 0
         self.restart()
 

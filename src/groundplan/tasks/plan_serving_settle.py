@@ -68,7 +68,10 @@ def settled_by_trace(
     tried: dict[int, ServiceResult] = {}
 
     def keeps(replicas: int) -> bool:
-        tried[replicas] = simulate_service(make_requests(times, prompts, outputs), _fleet(deployable, brief, replicas))
+        tried[replicas] = simulate_service(
+            make_requests(times, prompts, outputs, cached_share=brief.traffic.cached_fraction),
+            _fleet(deployable, brief, replicas),
+        )
         return attained(tried[replicas], brief.limits) >= ATTAINMENT
 
     low, high = 0, first
@@ -93,21 +96,24 @@ def _random(deployable: Deployable, brief: ServingBrief, rate_per_s: float) -> S
     """Simulate one replica or one pair of pools under random arrivals of the mean request."""
     traffic = brief.traffic
     count = SIMULATED * (1 if deployable.apart is None else MANY)
-    prompts = np.full(count, max(round(traffic.prompt * (1.0 - traffic.cached_fraction)), 1))
-    times = poisson_arrivals(count, rate_per_s, np.random.default_rng(0))
-    return simulate_service(make_requests(times, prompts, np.full(count, traffic.output)), _fleet(deployable, brief, 1))
+    requests = make_requests(
+        poisson_arrivals(count, rate_per_s, np.random.default_rng(0)),
+        np.full(count, traffic.prompt),
+        np.full(count, traffic.output),
+        cached_share=traffic.cached_fraction,
+    )
+    return simulate_service(requests, _fleet(deployable, brief, 1))
 
 
 def _busiest(requests: Requests, brief: ServingBrief) -> tuple[Floats, Floats, Floats]:
-    """Return arrivals, computed prompt tokens and output tokens of the busiest part, at the rate of the brief."""
+    """Return arrivals, prompt and output tokens of the busiest part, at the rate of the brief."""
     arrival = requests.arrival_s
     count = min(len(requests), REPLAYED)
     spans = arrival[count - 1 :] - arrival[: len(requests) - count + 1]
     part = slice(int(np.argmin(spans)), int(np.argmin(spans)) + count)
     whole = float(arrival[-1] - arrival[0]) or 1.0
     pace = (len(requests) - 1) / whole / brief.traffic.rate_per_s if len(requests) > 1 else 1.0
-    prompts = np.maximum(np.round(requests.prompt_tokens[part] * (1.0 - brief.traffic.cached_fraction)), 1)
-    return (arrival[part] - arrival[part][0]) * pace, prompts, requests.output_tokens[part]
+    return (arrival[part] - arrival[part][0]) * pace, requests.prompt_tokens[part], requests.output_tokens[part]
 
 
 def _fleet(deployable: Deployable, brief: ServingBrief, replicas: int) -> Fleet:

@@ -163,7 +163,13 @@ def simulate_serve(request: SimulateServeRequest, catalog: Catalog, record: bool
     )
     setting, _ = resolve(asked, catalog)
     apart = resolve_pools(asked, setting, catalog)
-    replica = _replica(asked, setting, context, catalog)
+    kinds = replicas_of(
+        setting.deployment, apart.design if apart else None, count=1 if apart else max(request.replicas, 1)
+    )
+    hourly = hourly_usd(asked, setting.accelerator.id, kinds, catalog)
+    # A device costs its part of the hosts that the whole fleet fills.
+    each = None if hourly is None else hourly / sum(one.devices * one.count for one in kinds)
+    replica = _replica(setting, context, each)
     if replica.kv_tokens < context:
         raise InputError(
             f"{setting.model.id} leaves {replica.kv_tokens:,} tokens of cache on {setting.deployment.devices} x "
@@ -172,7 +178,7 @@ def simulate_serve(request: SimulateServeRequest, catalog: Catalog, record: bool
         )
     fleet = Fleet(_pool(request, replica))
     if apart is not None:
-        prompts = Pool(_replica(asked, apart.prefill, context, catalog), request.prefill_replicas)
+        prompts = Pool(_replica(apart.prefill, context, each), request.prefill_replicas)
         fleet = Fleet(fleet.pool, prompts, apart.pools.link_bytes_per_s)
     service = simulate_service(requests, fleet, clients=request.clients, seed=request.seed, record=record)
     summary = service.summary()
@@ -223,10 +229,9 @@ def _requests(request: SimulateServeRequest) -> Requests:
     return make_requests(times, ones * request.prompt, ones * request.output)
 
 
-def _replica(asked: ServeRequest, setting: ServingSetting, context: float, catalog: Catalog) -> Replica:
-    split, count = setting.deployment, max(asked.replicas, 1)
-    hourly = hourly_usd(asked, setting.accelerator.id, replicas_of(split, count=count), catalog)
-    return replica_of(setting, context, None if hourly is None else hourly / count)
+def _replica(setting: ServingSetting, context: float, usd_per_device_hour: float | None) -> Replica:
+    devices = setting.deployment.devices
+    return replica_of(setting, context, None if usd_per_device_hour is None else usd_per_device_hour * devices)
 
 
 def _pool(request: SimulateServeRequest, replica: Replica) -> Pool:
