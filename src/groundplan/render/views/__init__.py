@@ -36,6 +36,7 @@ VIEWS = {
     "finops-check": "finops.check",
     "finops-variance": "finops.variance",
     "finops-units": "finops.units",
+    "finops-tco": "finops.tco",
     "diff": "diff",
     "explain": "explain",
 }
