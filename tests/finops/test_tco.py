@@ -210,8 +210,11 @@ def test_every_number_has_class_and_source(answer: TcoResult) -> None:
 
 
 def test_the_documents_tell_every_assumption() -> None:
-    text = (ROOT / "docs" / "finops.md").read_text(encoding="utf-8")
-    assert [key for key in rows() if f"`{key}`" not in text] == []
+    text = (ROOT / "docs" / "brief.md").read_text(encoding="utf-8")
+    for row in rows().values():
+        (line,) = (line for line in text.splitlines() if line.startswith(f"| `{row.key}` | {row.meaning} |"))
+        assert line.endswith(f"| x {row.low:g} to {row.high:g} |")
+        assert row.value is None or f"| {row.value:g} |" in line
 
 
 def test_a_lake_tells_how_much_of_the_fleet_is_held(tmp_path: Path) -> None:
@@ -255,12 +258,36 @@ def test_a_lake_tells_how_much_of_the_fleet_is_held(tmp_path: Path) -> None:
         (("tco.cloud={host: p5.48xlarge, region: mars}",), "priced: "),
         (("tco.cloud=null",), "nobody says on_demand"),
         (("tco.years=40",), "cannot be compared"),
+        (("tco.accelerators=1e15",), "too many"),
+        (("assumptions.on_demand=1e308",), "makes no sense"),
+        (("assumptions.idle_power=900 W",), "less than idle_power"),
         (("tco.host=DGX H1000",), "DGX H100"),
     ],
 )
 def test_briefs_that_mean_nothing_are_refused(sets: tuple[str, ...], words: str) -> None:
     with pytest.raises((InputError, UnknownName), match=words):
         brief_of(*sets)
+
+
+def test_numbers_may_carry_their_units() -> None:
+    plain = case_of("tco.years=2", "assumptions.electricity=0.12", "assumptions.salary=1000")
+    said = case_of("tco.years=730 d", "assumptions.electricity=0.12 USD/kWh", "assumptions.salary=1k USD/year")
+    assert plain.values == said.values and plain.brief.months == said.brief.months == 24
+
+
+def test_renting_another_accelerator_than_is_owned_is_told() -> None:
+    notes = tco(TcoRequest(EXAMPLE, ("tco.cloud={host: p4d.24xlarge}",))).notes
+    assert any("in place of h100-sxm" in note for note in notes)
+    assert not any("in place of" in note for note in tco(TcoRequest(EXAMPLE)).notes)
+
+
+def test_where_only_spot_is_priced_and_the_fleet_too_small_nothing_is_firm() -> None:
+    given_prices = ("assumptions.spot=2", "assumptions.host_price=1M USD", "assumptions.demand_factor=1.2")
+    sets = ("tco.cloud=null", "tco.burst=spot", *given_prices)
+    found = tco(TcoRequest(EXAMPLE, sets))
+    assert found.best_firm is None
+    assert {row["name"] for row in found.options} == {"on_premise", "hybrid", "spot"}
+    assert "Cheapest is" in render(found.to_dict(), "table")
 
 
 def test_a_lake_without_telemetry_is_told_so(tmp_path: Path, bill: Callable[..., Path]) -> None:

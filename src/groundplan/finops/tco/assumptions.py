@@ -12,11 +12,13 @@ from typing import Any
 
 from groundplan.errors import UnknownName
 from groundplan.evidence import Evidence, Result
-from groundplan.quantities import parse
+from groundplan.quantities import YEAR_S, parse
 from groundplan.workload.reading import Reading
 
 TABLE = Path(__file__).with_name("assumptions.csv")
 EVIDENCE = tuple(one.value for one in Evidence if one is not Evidence.UNKNOWN)
+LARGEST = 1e12
+"""No price, power or number of people is more; sums of such stay exact to the cent."""
 PARTS = ("value", "low", "high", "source", "date", "evidence")
 
 
@@ -59,7 +61,7 @@ class Row:
 
     def makes_sense(self, value: float) -> bool:
         """Say whether a value is within what makes sense at all."""
-        return self._bounded(value) == value
+        return self._bounded(value) == value and abs(value) <= LARGEST
 
     def range_of(self, value: float) -> tuple[float, float]:
         """Return the usual range around a value, no further than makes sense."""
@@ -132,17 +134,30 @@ def _given(key: str, parts: Mapping[str, Any], reading: Reading, as_of: str) -> 
 
 def _number(key: str, said: Any, place: str, reading: Reading) -> float:
     row, where = rows()[key], reading.source.where(place)
+    if isinstance(said, str):
+        _, slash, per = row.unit.partition("/")
+        said = said.strip().removesuffix(slash + per)
+    negative = row.least is not None and row.least < 0
     if row.dimension == "years":
-        number = parse(said, "ratio" if isinstance(said, int | float) else "seconds", where)
-        number = number if isinstance(said, int | float) else number / parse("1 y", "seconds")
+        number = years(said, where)
     else:
-        negative = row.least is not None and row.least < 0
         number = parse(said, row.dimension, where, allow_negative=negative, positive=row.least is None)
     if not row.makes_sense(number):
-        least = "any" if row.least is None else f"{row.least:g}"
-        most = "" if row.most is None else f" to {row.most:g}"
-        raise reading.wrong(place, f"{number:g} makes no sense", f"give {least}{most or ' or more'}")
+        least = 0.0 if row.least is None else row.least
+        most = LARGEST if row.most is None else row.most
+        raise reading.wrong(place, f"{number:g} makes no sense", f"give {least:g} to {most:g}")
     return number
+
+
+def years(said: Any, where: str) -> float:
+    """Return years: a plain number counts them, text is a duration such as ``4 y`` or ``730 d``.
+
+    >>> years(4, ""), years("4 y", ""), years("730 d", "")
+    (4.0, 4.0, 2.0)
+    """
+    if isinstance(said, int | float):
+        return parse(said, "ratio", where, positive=True)
+    return parse(said, "seconds", where, positive=True) / YEAR_S
 
 
 def _date(said: Any, place: str, reading: Reading) -> str:

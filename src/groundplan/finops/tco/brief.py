@@ -12,7 +12,7 @@ from groundplan.catalog.catalog import Catalog
 from groundplan.catalog.rows import Price
 from groundplan.errors import InputError
 from groundplan.finops.lake.lake import Lake
-from groundplan.finops.tco.assumptions import Assumed, given, usual
+from groundplan.finops.tco.assumptions import Assumed, given, usual, years
 from groundplan.finops.tco.demand import Usage, usage_of, usage_of_lake
 from groundplan.workload.brief import read_date
 from groundplan.workload.overrides import apply_sets
@@ -25,6 +25,7 @@ RENTED = ("on_demand", "reserved_1y", "reserved_3y", "spot")
 BURST = ("on_demand", "spot")
 YEARS = 4
 LONGEST_YEARS = 15
+MOST_ACCELERATORS = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class TcoBrief:
     months: int
     financing: str
     burst: str
+    cloud_host: str | None
     step: int
     usage: Usage
     assumptions: tuple[Assumed, ...]
@@ -93,28 +95,44 @@ def read_tco_brief(
         yaml = YamlSource(dict(source), {})
     else:
         yaml = load_yaml(read_text(Path(source)), str(source))
-    sections: TcoSections = validate(apply_sets(yaml, sets), TcoSections)
-    reading, asked = Reading(apply_sets(yaml, sets)), sections.tco
-    today = (as_of or read_date(sections.as_of, reading) or datetime.date.today()).isoformat()
+    yaml = apply_sets(yaml, sets)
+    sections: TcoSections = validate(yaml, TcoSections)
+    reading, asked = Reading(yaml), sections.tco
     usage, accelerators = _usage(asked, reading, lake)
-    months = round((reading.number(asked.years, "ratio", "tco.years") or YEARS) * 12)
-    if not 1 <= months <= LONGEST_YEARS * 12:
-        raise reading.wrong("tco.years", f"{asked.years} years cannot be compared", f"give up to {LONGEST_YEARS}")
     host = catalog.hosts[reading.name(asked.host, "tco.host", lambda name: catalog.host(name).id)]
-    found = usual() | _of_catalog(asked, catalog, reading, today) | given(sections.assumptions, reading, today)
+    today = (as_of or read_date(sections.as_of, reading) or datetime.date.today()).isoformat()
+    found = usual() | _of_catalog(asked, catalog, reading) | given(sections.assumptions, reading, today)
     burst = reading.choice(asked.burst, "tco.burst", BURST, "on_demand")
-    _need(found, ("host_price", "idle_power", "busy_power", "host_power", burst))
-    rented = catalog.host(asked.cloud.host).accelerators if asked.cloud else 1
+    _check(found, burst, reading)
+    rented = catalog.host(asked.cloud.host) if asked.cloud else None
     return TcoBrief(
-        accelerators, host.id, host.accelerators, months,
-        reading.choice(asked.financing, "tco.financing", FINANCING, "cash"),
-        burst, rented, usage, tuple(found.values()), today,
-    )  # fmt: skip
+        accelerators=accelerators,
+        host=host.id,
+        host_accelerators=host.accelerators,
+        months=_months(asked, reading),
+        financing=reading.choice(asked.financing, "tco.financing", FINANCING, "cash"),
+        burst=burst,
+        cloud_host=rented.id if rented else None,
+        step=rented.accelerators if rented else 1,
+        usage=usage,
+        assumptions=tuple(found.values()),
+        as_of=today,
+    )
+
+
+def _months(asked: TcoSection, reading: Reading) -> int:
+    months = 12 * (YEARS if asked.years is None else years(asked.years, reading.source.where("tco.years")))
+    if not 1 <= round(months) <= LONGEST_YEARS * 12:
+        mend = f"give 1 month to {LONGEST_YEARS} years"
+        raise reading.wrong("tco.years", f"{months:.3g} months cannot be compared", mend)
+    return round(months)
 
 
 def _usage(asked: TcoSection, reading: Reading, lake: str | None) -> tuple[Usage, int]:
     """Return the use of the fleet and its accelerators, which a lake tells too."""
     accelerators = reading.whole(asked.accelerators, "tco.accelerators")
+    if accelerators is not None and accelerators > MOST_ACCELERATORS:
+        raise reading.wrong("tco.accelerators", f"{accelerators:,} are too many", f"give up to {MOST_ACCELERATORS:,}")
     if lake is not None:
         usage, counted = usage_of_lake(Lake(lake))
         return usage, accelerators or counted
@@ -124,7 +142,7 @@ def _usage(asked: TcoSection, reading: Reading, lake: str | None) -> tuple[Usage
     return usage_of(asked.utilization, reading, "tco.utilization"), accelerators or 1
 
 
-def _of_catalog(asked: TcoSection, catalog: Catalog, reading: Reading, as_of: str) -> dict[str, Assumed]:
+def _of_catalog(asked: TcoSection, catalog: Catalog, reading: Reading) -> dict[str, Assumed]:
     """Return what the catalog knows: powers of the server, prices of the instance, the tariff of the site."""
     host = catalog.host(asked.host)
     accelerator = catalog.accelerators[host.accelerator]
@@ -161,10 +179,12 @@ def _prices(asked: TcoSection, catalog: Catalog, reading: Reading) -> list[Price
     return [price for price in prices if price.region == region]
 
 
-def _need(found: Mapping[str, Assumed], names: Sequence[str]) -> None:
-    for name in names:
+def _check(found: Mapping[str, Assumed], burst: str, reading: Reading) -> None:
+    """Refuse what cannot be counted: a number that nobody gives, work that needs less power than none."""
+    for name in ("host_price", "idle_power", "busy_power", "host_power", burst):
         if found[name].value is None:
-            meaning = found[name].meaning
             mend = f"add assumptions: {{{name}: ...}}"
             mend += ", or cloud: {host: ..., region: ...}" if name in RENTED else ""
-            raise InputError(f"nobody says {name}: {meaning}", mend)
+            raise InputError(f"nobody says {name}: {found[name].meaning}", mend)
+    if (found["busy_power"].value or 0.0) < (found["idle_power"].value or 0.0):
+        raise reading.wrong("assumptions.busy_power", "less than idle_power", "give both")

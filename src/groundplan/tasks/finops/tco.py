@@ -45,7 +45,7 @@ class TcoResult(Result):
     as_of: str
     brief: dict[str, Any]
     best: str
-    best_firm: str
+    best_firm: str | None
     utilization: UsageSummary
     options: tuple[dict[str, Any], ...]
     break_even: tuple[dict[str, Any], ...]
@@ -79,15 +79,16 @@ def tco(request: TcoRequest, catalog: Catalog | None = None) -> TcoResult:
             "months": brief.months,
             "financing": brief.financing,
             "burst": brief.burst,
+            "cloud_host": brief.cloud_host,
         },
         best=ways[0].name,
-        best_firm=next(way.name for way in ways if way.firm),
+        best_firm=next((way.name for way in ways if way.firm), None),
         utilization=brief.usage.summary(),
         options=tuple(_option(case, way) for way in ways),
         break_even=tuple(_break_even(case, owned, option) for option in case.options()),
         sensitivity=tuple(_swing(swing, case.saved_usd()) for swing in swings(brief)),
         assumptions=tuple(one for one in brief.assumptions if one.value is not None),
-        notes=tuple(_notes(case, owned)),
+        notes=tuple(_notes(case, owned, catalog)),
     )
 
 
@@ -164,13 +165,16 @@ def _swing(swing: Swing, saved: float) -> dict[str, Any]:
     }
 
 
-def _notes(case: Case, owned: Way) -> list[str]:
+def _notes(case: Case, owned: Way, catalog: Catalog) -> list[str]:
     brief: TcoBrief = case.brief
     said = ["no taxes; depreciation is no payment"]
     if "reserved_3y" in case.options() and brief.months % 36:
         said.append("a commitment that outlasts the comparison is counted by the months inside it")
     if owned.drivers.rented[brief.burst] > 0:
         said.append(f"the demand exceeds the fleet at times: on_premise rents the rest ({brief.burst})")
+    ours, theirs = (catalog.hosts[host].accelerator if host else None for host in (brief.host, brief.cloud_host))
+    if theirs is not None and theirs != ours:
+        said.append(f"{theirs} is rented in place of {ours}: hours of one are taken for hours of the other")
     day = datetime.date.fromisoformat(brief.as_of)
     for one in brief.assumptions:
         dated = one.name in case.options() and one.value is not None

@@ -17,12 +17,13 @@ SWINGS_BRIEF_ROWS = 10
 def document(result: Mapping[str, Any]) -> Document:
     """Return the comparison, the cheapest way first."""
     by_name = {row["name"]: row for row in result["options"]}
-    best, firm = by_name[result["best"]], by_name[result["best_firm"]]
+    best = by_name[result["best"]]
+    firm = by_name[result["best_firm"] or result["best"]]
     headline = f"Cheapest is {_told(best)}: {_usd(best['npv_usd'])} at present value"
     if firm is not best:
         headline += f"; of what nobody can take away, {_told(firm)}: {_usd(firm['npv_usd'])}"
     blocks: list[Block] = [_facts(result), _ways(result), _meeting(result["break_even"]), _swings(result)]
-    blocks += [_years(by_name[name]) for name in dict.fromkeys((result["best_firm"], "on_premise"))]
+    blocks += [_years(by_name[name]) for name in dict.fromkeys((firm["name"], "on_premise"))]
     blocks += [_months(firm), _assumptions(result["assumptions"]), *notes(result["notes"])]
     return Document(result["schema"], "Own or rent", headline, Tone.GOOD, tuple(blocks), footer(result, predicts=False))
 
