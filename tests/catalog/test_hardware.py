@@ -104,7 +104,7 @@ def test_what_no_source_states_is_unknown_not_zero():
     assert PARTS["tpu-v5p"].tdp_w is None
     assert PARTS["apple-m5-max"].memory_bytes_per_s is None  # two sources contradict
     assert PARTS["alveo-v80"].flops == {}
-    assert PARTS["jetson-agx-orin-64"].flops == {}  # the vendor states the sparse rate only
+    assert PARTS["apple-m4-max"].flops == {}  # the vendor states none
 
 
 def test_a_measured_rate_is_below_the_peak():

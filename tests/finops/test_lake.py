@@ -243,3 +243,14 @@ def test_sample_bills_add_up_to_their_raw_cells(tmp_path: Path, name: str, colum
     report = import_files(str(tmp_path / "lake"), [path])
     assert (report.read, report.kept, report.quarantined) == (len(cells), len(cells), 0)
     assert Decimal(total(str(tmp_path / "lake"), column).total) == sum(map(Decimal, cells))
+
+
+def test_a_lake_written_before_a_column_existed_is_read_and_added_to(tmp_path: Path, bill: Bill) -> None:
+    lake = str(tmp_path / "lake")
+    import_files(lake, [bill("a.csv", [charge("1"), charge("2", 2)])])
+    (part,) = Lake(lake).parts("billing")
+    path = tmp_path / "lake" / part.path
+    duckdb.execute(f"COPY (SELECT * EXCLUDE (SkuMeter) FROM '{path}') TO '{tmp_path / 'old.parquet'}'")
+    os.replace(tmp_path / "old.parquet", path)
+    assert import_files(lake, [bill("b.csv", [charge("2", 2), charge("3", 3)])]).already == 1
+    assert total(lake).total == "6"

@@ -157,3 +157,50 @@ def test_a_trace_brings_rate_and_lengths(tmp_path):
 def test_briefs_that_cannot_be_are_refused(changes, said):
     with pytest.raises(InputError, match=said):
         plan_serving(brief(**changes), CATALOG)
+
+
+def test_a_plan_of_a_trace_keeps_the_limits_when_the_trace_comes_as_it_came(tmp_path):
+    """Requests come in bursts, which the mean rate does not tell: the fleet is sized on the trace itself."""
+    lines = ["arrival_s,prompt_tokens,output_tokens"]
+    lines += [
+        f"{60 * burst + 0.05 * n:.2f},{400 + 20 * (n % 30)},{20 + n % 60}" for burst in range(10) for n in range(200)
+    ]
+    (tmp_path / "trace.csv").write_text("\n".join(lines) + "\n")
+    limits = {"ttft_p95": "500 ms", "tpot_p95": "25 ms"}
+    planned = plan_serving(
+        brief(serve={"traffic": {"requests": str(tmp_path / "trace.csv")}, "limits": limits}), CATALOG
+    )
+    best = planned.recommended
+    replay = SimulateServeRequest(
+        "llama-3.1-8b",
+        best.accelerator,
+        **{name: best.deployment[name] for name in ("tp", "pp", "dp", "ep")},
+        **pools(best),
+        precision=best.deployment["weights"],
+        requests=tmp_path / "trace.csv",
+        ttft_s=0.5,
+        tpot_s=0.025,
+    )
+    assert simulate_serve(replay, CATALOG).result.attainment >= 0.95
+    steady = brief(serve={"traffic": {"rate": 2000 / 550, "prompt": 690, "output": 50}, "limits": limits})
+    assert best.usd_per_month >= plan_serving(steady, CATALOG).recommended.usd_per_month
+
+
+def test_hosts_are_paid_whole():
+    planned = plan_serving(brief(candidates={"accelerators": ["h100-sxm"], "providers": ["aws"]}), CATALOG)
+    best = planned.recommended
+    host = CATALOG.hosts[best.instance]
+    prices = [price.usd_per_hour for price in CATALOG.prices_of(host.id) if price.option == "on_demand"]
+    assert best.hosts >= best.replicas * best.devices / host.accelerators
+    assert best.usd_per_hour == pytest.approx(best.hosts * min(prices))
+
+
+def test_engines_are_planned_only_where_they_run():
+    planned = plan_serving(
+        brief(serve={"engine": ["tensorrt-llm"]}, candidates={"accelerators": ["tpu-v6e", "mi300x", "h100-sxm"]}),
+        CATALOG,
+    )
+    assert planned.recommended.accelerator == "h100-sxm"
+    assert {row.name: row.reason for row in planned.rejected}["Google TPU v6e Trillium"].startswith(
+        "tensorrt-llm has no"
+    )

@@ -175,3 +175,24 @@ def test_more_than_two_pools_answer_is_said():
 def test_pools_that_cannot_be_say_why(changes, said):
     with pytest.raises(InputError, match=said):
         serve(replace(APART, **changes), CATALOG)
+
+
+def test_a_closed_loop_obeys_littles_law():
+    """What clients wait for at the front end is part of their cycle."""
+    for prompt, output, concurrency in ((16, 2, 1), (16, 2, 8), (1024, 256, 16), (1024, 256, 64)):
+        request = ServeRequest("llama-3.1-8b", "h100-sxm", concurrency=concurrency, prompt=prompt, output=output)
+        found = serve(request, CATALOG)
+        assert found.requests_per_s.value * found.e2e_s.value == pytest.approx(concurrency, rel=1e-3)
+
+
+def test_a_rate_that_is_kept_up_with_is_answered_exactly_and_one_that_is_not_waits_without_end():
+    calm = serve(ServeRequest("llama-3.1-8b", "h100-sxm", rate_per_s=4.0), CATALOG)
+    assert calm.keeps_up
+    assert calm.requests_per_s.low == calm.requests_per_s.high == pytest.approx(4.0, rel=1e-6)
+    flood = serve(ServeRequest("llama-3.1-8b", "h100-sxm", rate_per_s=1e4), CATALOG)
+    assert not flood.keeps_up and flood.to_dict()["ttft_s"]["value"] is None and "without end" in flood.headline
+
+
+def test_an_engine_without_kernels_for_an_accelerator_is_refused():
+    with pytest.raises(InputError, match="no kernels for Google TPU v6e"):
+        serve(ServeRequest("llama-3.1-8b", "tpu-v6e", engine="tensorrt-llm"), CATALOG)

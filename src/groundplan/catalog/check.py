@@ -21,7 +21,7 @@ OPTIONS = frozenset({"on_demand", "spot", "reserved_1y", "reserved_3y", "owned"}
 QUANTITIES = frozenset({"storage", "read", "write", "egress", "egress_region"})
 CLASSES = frozenset(
     {"datacenter", "datacenter-legacy", "rack", "inference", "consumer", "tpu", "asic"}
-    | {"edge", "unified", "fpga", "announced"}
+    | {"cpu", "edge", "unified", "fpga", "announced"}
 )
 RATES = ("fp32", "tf32", "fp16", "bf16", "fp8", "fp4", "int8")
 Read = TypeVar("Read")

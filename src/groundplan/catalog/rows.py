@@ -193,6 +193,7 @@ class Engine(Row):
     max_batched_tokens: int
     chunked_prefill: bool  # prompt tokens join decoding sequences in one iteration
     prefix_caching: bool
+    runs_on: tuple[str, ...] = ()  # architectures it has kernels for; empty: any
     reserves_output: bool = False  # a request starts only when its whole answer has room: none is ever evicted
 
 

@@ -16,6 +16,7 @@ MARK = b"groundplan"
 HEAD_BYTES = 65_536  # a CSV header names every column of a design
 TAIL_BYTES = 512
 WIDE_TERMINAL = 100
+ATTAINED = 0.95  # share of requests inside every limit that is a yes, as in serving briefs
 
 
 def deliver(answer: Answer, asked: Asked) -> None:
@@ -57,11 +58,13 @@ def _remark_on_charts() -> None:
 
 
 def is_ok(answer: Mapping[str, Any]) -> bool:
-    """Say whether the answer is yes: feasible, fits, carried by the fabric, delivered, without problems."""
+    """Say whether the answer is yes: feasible, fits, keeps up, inside its limits, carried by the fabric, faultless."""
     if "verdict" in answer:
         return bool(answer["verdict"]["feasible"])
     if "fits" in answer:
-        return bool(answer["fits"])
+        return bool(answer["fits"]) and bool(answer.get("keeps_up", True))
+    if answer.get("attainment") is not None:
+        return bool(answer["attainment"] >= ATTAINED)
     if "memory" in answer:
         return bool(answer["memory"]["fits"])
     if "fabric_ok" in answer:

@@ -199,6 +199,27 @@ def units(
     return task(lake, load_catalog(), column, _day("--from", start), _day("--to", end), currency).to_dict()
 
 
+def statements(
+    lake: LakeAt,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="New folder for the statements.")],
+    by: Annotated[str, typer.Option("--by", metavar="WHAT", help="team, project, user, experiment or model.")] = "team",
+    column: Money = "EffectiveCost",
+    start: From = None,
+    end: To = None,
+    rules: Annotated[Path | None, typer.Option("--rules", metavar="YAML", help="Whose tags and accounts are.")] = None,
+    currency: Currency = None,
+    *,
+    asked: Asked,
+) -> Answer:
+    """Write a statement for every team, HTML and CSV, and the allocation in FOCUS columns."""
+    from groundplan.render import render
+    from groundplan.tasks.finops.allocate import AllocateRequest
+    from groundplan.tasks.finops.statements import write_statements
+
+    request = AllocateRequest(lake, by, column, _day("--from", start), _day("--to", end), rules, currency)
+    return write_statements(request, out, render).to_dict()
+
+
 def tco(
     brief: Annotated[Path, typer.Argument(metavar="BRIEF", help="The fleet and the assumptions; see docs/finops.md.")],
     lake: Annotated[

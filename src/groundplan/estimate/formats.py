@@ -80,18 +80,16 @@ def attention_format(weights: Format, sparse: bool) -> Format:
 def multiplied(weights: Format, accelerator: Accelerator) -> tuple[float, float]:
     """Return the peak at which weights are multiplied [FLOP/s] and the width of the operands [bytes].
 
-    What the accelerator has no rate for is widened first: to 8 bits where 4 were, else to 16.
+    What the accelerator has no rate for is widened to 16 bits first: kernels that read four-bit weights there
+    (Marlin and its kin) multiply 16-bit activations.
 
     Raises
     ------
     InputError
         The accelerator has no rate at all for 16-bit matmuls.
     """
-    wider = [(weights.operands, weights.operand_bytes)]
-    if weights.operands == "fp4":
-        wider.append(("fp8", 1.0))
-    wider += [("bf16", SIXTEEN_BIT), ("fp16", SIXTEEN_BIT), ("fp32", 4.0)]
-    for kind, width in wider:
+    wider = (("bf16", SIXTEEN_BIT), ("fp16", SIXTEEN_BIT), ("fp32", 4.0))
+    for kind, width in ((weights.operands, weights.operand_bytes), *wider):
         peak = accelerator.flops.get(kind)
         if peak:
             return peak, width

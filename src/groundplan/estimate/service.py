@@ -117,8 +117,9 @@ def steady_state(law: IterationLaw, engine: Engine, pool_tokens: float, load: Lo
 
     Notes
     -----
-    Of the requests that the cache holds, D decode: ``D = C tpot (output - 1) / (ttft + tpot (output - 1))`` by Little's
-    law, whose right side falls with D: halving finds it. Where prompts cannot come in fast enough, the rest waits.
+    Clients whose request is at the front end are not in the engine: of C, ``M = min(C - rate x request_s, room of the
+    cache)`` are. Of these, D decode: ``D = M tpot (output - 1) / (ttft + tpot (output - 1))`` by Little's law, whose
+    right side falls with D: halving finds it. Where prompts cannot come in fast enough, the rest waits.
     """
     steps, wanted = steps_of(load), np.asarray(load.concurrency, dtype=float)
     held = np.asarray(load.prompt) + np.asarray(load.output) * (1.0 if engine.reserves_output else 0.5)
@@ -128,12 +129,17 @@ def steady_state(law: IterationLaw, engine: Engine, pool_tokens: float, load: Lo
     for _ in range(ROUNDS):
         middle = 0.5 * (low + high)
         times = _times(law, engine, load, middle)
-        more = inside * times.tpot * steps > middle * (times.ttft + times.tpot * steps)
+        answering = times.tpot * steps
+        present = np.minimum(inside, wanted - middle / answering * engine.request_s)
+        more = present * answering > middle * (times.ttft + answering)
         low, high = np.where(more, middle, low), np.where(more, high, middle)
     found = state_at(law, engine, load, high)
     rate = found.requests_per_s
-    waited = np.maximum(found.ttft_s, engine.request_s + inside / rate - found.tpot_s * steps)
-    return replace(found, ttft_s=waited + (wanted - inside) / rate, queued=wanted - inside)
+    outside = np.minimum(rate * engine.request_s, wanted - inside)  # at the front end, of those beyond the cache
+    present = np.minimum(inside, wanted - rate * engine.request_s)
+    waited = np.maximum(found.ttft_s, engine.request_s + present / rate - found.tpot_s * steps)
+    queued = wanted - inside - outside
+    return replace(found, ttft_s=waited + queued / rate, queued=queued)
 
 
 def state_at_rate(law: IterationLaw, engine: Engine, pool_tokens: float, load: Load, rate_per_s: Floats) -> Steady:

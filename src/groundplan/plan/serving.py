@@ -12,6 +12,7 @@ from groundplan.catalog.catalog import Catalog
 from groundplan.catalog.rows import Accelerator, Engine
 from groundplan.design.deployment import Deployment
 from groundplan.errors import InputError
+from groundplan.estimate.engines import runs_on
 from groundplan.estimate.formats import weight_format
 from groundplan.estimate.service import Load, most_decoding, state_at
 from groundplan.estimate.serving import ServingSetting, serving_setting
@@ -127,8 +128,10 @@ def search_services(brief: ServingBrief, catalog: Catalog) -> FoundServices:
             else:
                 near.append((excess, what, deployable))
         if not settings:
+            able = any(runs_on(catalog.engines[name], offer.accelerator) for name in brief.engines)
             reason = f"{brief.model.id} does not fit on {brief.most_devices} or fewer in {', '.join(brief.precisions)}"
-            rejected[offer.accelerator.id] = Rejected(offer.accelerator.name, reason)
+            none = f"{', '.join(brief.engines)} has no kernels for it"
+            rejected[offer.accelerator.id] = Rejected(offer.accelerator.name, reason if able else none)
     rate = brief.traffic.rate_per_s
     good.sort(key=lambda one: (one.bill(one.replicas_at(rate)).usd_per_hour, one.usd_per_request, one.name))
     near.sort(key=lambda one: (one[0], one[2].usd_per_request))
@@ -169,6 +172,8 @@ def _settings(brief: ServingBrief, accelerator: Accelerator, catalog: Catalog) -
     """Yield the replicas of an accelerator whose weights fit."""
     context = float(brief.traffic.prompt + brief.traffic.output)
     for engine in (catalog.engines[name] for name in brief.engines):
+        if not runs_on(engine, accelerator):
+            continue
         for precision in brief.precisions:
             weights = weight_format(precision)
             if weights.weight_bytes < 1.0 <= weights.operand_bytes * 2 and weights.operands not in accelerator.flops:

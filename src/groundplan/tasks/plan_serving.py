@@ -9,31 +9,21 @@ import numpy as np
 
 from groundplan import __version__
 from groundplan.catalog.catalog import Catalog
-from groundplan.estimate.serving import replica_of
-from groundplan.plan.serving import Deployable, at_rate, search_services
+from groundplan.plan.serving import Deployable, search_services
 from groundplan.quantities import format_seconds
-from groundplan.simulate.arrivals import poisson_arrivals
-from groundplan.simulate.fleet import Fleet, simulate_service
-from groundplan.simulate.pool import Pool
-from groundplan.simulate.requests import Requests, make_requests
+from groundplan.simulate.requests import Requests
 from groundplan.simulate.results import ServiceResult
 from groundplan.simulate.traces import read_requests
 from groundplan.tasks.plan_serving_pools import why_apart
 from groundplan.tasks.plan_serving_result import FrontPoint, PlanServingResult, ServiceDesign, ServiceVerdict
+from groundplan.tasks.plan_serving_settle import attained, settled_by_rate, settled_by_trace
 from groundplan.tasks.serve_pools import told_design
 from groundplan.workload.service import Limits, ServingBrief, Traffic
 
 FINALISTS = 4
 """Deployments, cheapest first and of different accelerators or formats, that a simulation settles."""
-SIMULATED = 1500
-"""Requests of one simulation of a replica."""
-MANY = 3
-"""Times as many for two pools, of several replicas each: their beginning and end must not count for more."""
-HALVINGS = 6
-"""Simulations in which the rate of a replica is settled to a few per cent."""
-ATTAINMENT = 0.95
 HOPEFUL = 1.5
-"""Price of a request in two pools, over the cheapest in one, up to which a simulation settles them."""
+"""Price over the cheapest up to which a simulation settles two pools, or a design on a trace."""
 HOURS_PER_MONTH = 730.0
 ALTERNATIVES = 5
 FRONT = 12
@@ -50,8 +40,7 @@ def plan_serving(brief: ServingBrief, catalog: Catalog) -> PlanServingResult:
     brief, requests = _with_trace(brief)
     found = search_services(brief, catalog)
     finalists = _finalists(found.good, brief.traffic.rate_per_s)
-    settled = [one for one in (_settled(finalist, brief, requests) for finalist in finalists) if one is not None]
-    designs = sorted(settled, key=lambda one: (one.usd_per_month, one.devices))
+    designs = sorted(_settled(finalists, brief, requests), key=lambda one: (one.usd_per_month, one.devices))
     best = designs[0] if designs else None
     nearest = tuple(
         _design(deployable, brief, None, _could(excess, what, brief.limits))
@@ -132,51 +121,19 @@ def _finalists(good: tuple[Deployable, ...], rate_per_s: float) -> list[Deployab
     return chosen
 
 
-def _settled(deployable: Deployable, brief: ServingBrief, requests: Requests | None) -> ServiceDesign | None:
-    """Return the design at the largest rate at which 95 % of simulated requests keep the limits, if there is one."""
-    rate, best, kept = deployable.rate_per_s, None, 0.0
-    low, high = 0.0, math.inf
-    for _ in range(HALVINGS):
-        run = _simulated(deployable, brief, requests, rate)
-        if _attained(run, brief.limits) >= ATTAINMENT and run.summary().requests_per_s >= 0.9 * rate:
-            low, best, kept = rate, run, rate
+def _settled(finalists: list[Deployable], brief: ServingBrief, requests: Requests | None) -> list[ServiceDesign]:
+    """Return the designs that keep the limits in a simulation, of the trace itself where the brief names one."""
+    designs: list[ServiceDesign] = []
+    for finalist in finalists:
+        if requests is None:
+            found = settled_by_rate(finalist, brief)
         else:
-            high = rate
-        rate = 0.5 * (low + high) if math.isfinite(high) else 1.2 * low
-        if math.isfinite(high) and high - low < 0.03 * high:
-            break
-    if best is None:
-        return None
-    return _design(at_rate(deployable, kept), brief, best, "keeps every limit in the simulation")
-
-
-def _simulated(
-    deployable: Deployable, brief: ServingBrief, requests: Requests | None, rate_per_s: float
-) -> ServiceResult:
-    """Simulate one replica or two pools under random arrivals, with the lengths of the trace or of the mean request."""
-    traffic, setting = brief.traffic, deployable.setting
-    generator = np.random.default_rng(0)
-    count = SIMULATED * (1 if deployable.apart is None else MANY)
-    if requests is None:
-        prompts, outputs = np.full(count, traffic.prompt), np.full(count, traffic.output)
-    else:
-        drawn = generator.integers(0, len(requests), count)
-        prompts, outputs = requests.prompt_tokens[drawn], requests.output_tokens[drawn]
-    computed = np.maximum(np.round(prompts * (1.0 - traffic.cached_fraction)), 1)
-    times = poisson_arrivals(count, rate_per_s, generator)
-    context, apart = float(traffic.prompt + traffic.output), deployable.apart
-    fleet = Fleet(Pool(replica_of(setting, context, None)))
-    if apart is not None:
-        design = apart.design
-        prompts_pool = Pool(replica_of(apart.prefill, context, None), design.prefill_replicas)
-        decode = replace(fleet.pool, replicas=design.decode_replicas)
-        fleet = Fleet(decode, prompts_pool, apart.pools.link_bytes_per_s)
-    return simulate_service(make_requests(times, computed, outputs), fleet)
-
-
-def _attained(run: ServiceResult, limits: Limits) -> float:
-    stated = {"ttft_s": limits.ttft_p95_s, "tpot_s": limits.tpot_p95_s, "e2e_s": limits.e2e_p95_s}
-    return run.attainment(**{name: limit for name, limit in stated.items() if limit is not None})
+            cheapest = min((one.usd_per_hour for one in designs), default=math.inf)
+            found = settled_by_trace(finalist, brief, requests, HOPEFUL * cheapest)
+        if found is not None:
+            how = "in the simulation" if requests is None else "in a replay of the trace"
+            designs.append(_design(found.deployable, brief, found.run, f"keeps every limit {how}"))
+    return designs
 
 
 def _design(deployable: Deployable, brief: ServingBrief, run: ServiceResult | None, reason: str) -> ServiceDesign:
@@ -207,7 +164,7 @@ def _design(deployable: Deployable, brief: ServingBrief, run: ServiceResult | No
         ttft_p95_s=summary.ttft_s.p95 if summary else None,
         tpot_p95_s=summary.tpot_s.p95 if summary else None,
         e2e_p95_s=summary.e2e_s.p95 if summary else None,
-        attainment=_attained(run, brief.limits) if run is not None else None,
+        attainment=attained(run, brief.limits) if run is not None else None,
         usd_per_hour=bill.usd_per_hour,
         usd_per_month=bill.usd_per_hour * HOURS_PER_MONTH,
         usd_per_month_at_peak=at_peak.usd_per_hour * HOURS_PER_MONTH,

@@ -28,6 +28,8 @@ from groundplan.tasks.serve_pools import pools_assumptions, told_pools, ttft_tre
 from groundplan.tasks.serve_request import ACCEPTANCE, ServeRequest, hourly_usd, resolve, resolve_pools
 
 SECONDS_PER_HOUR = 3600.0
+KEEPS_UP = 0.99
+"""Share of a rate from which on a replica is said to keep up with it: the search for its state stops there."""
 MILLION = 1e6
 CACHE_SPREAD = (0.93, 1.05)
 """Factors on the cache that fits; class assumed."""
@@ -61,6 +63,7 @@ class ServeResult(Result):
     memory: Mapping[str, float]
     capacity_bytes: float
     fits: bool
+    keeps_up: bool  # with the rate asked for; where it does not, waits have no end and are unknown
     kv_tokens: Prediction
     concurrent_requests: float
     load: Mapping[str, float | None]
@@ -126,14 +129,16 @@ def serve(request: ServeRequest, catalog: Catalog) -> ServeResult:
     terms = iteration_terms(setting, load, steady)
     tree = total_of("tpot_s", "s", tuple(Term(name, value, "s", FORMULAS[name]) for name, value in terms.items()))
     held = {name: value for name, value in setting.pool.terms.items() if value}
-    ttft = Prediction.within(float(steady.ttft_s), *spread["ttft_ms"])
+    keeps_up = request.rate_per_s is None or rate >= KEEPS_UP * request.rate_per_s
+    ttft = Prediction.within(float(steady.ttft_s) if keeps_up else math.inf, *spread["ttft_ms"])
     tpot = Prediction.within(float(steady.tpot_s), *spread["tpot_ms"])
-    through = spread["tokens_per_s_total"]
+    # What keeps up with a rate answers just that rate, however fast it could.
+    through = spread["tokens_per_s_total"] if request.rate_per_s is None or not keeps_up else (1.0, 1.0)
     return ServeResult(
         schema="groundplan/serve/1",
         tool_version=__version__,
         catalog_version=catalog.version,
-        headline=_headline(request, setting, devices, steady, hourly),
+        headline=_headline(request, setting, devices, steady, hourly, keeps_up),
         as_of=as_of,
         model=setting.model.id,
         accelerator=setting.accelerator.id,
@@ -144,6 +149,7 @@ def serve(request: ServeRequest, catalog: Catalog) -> ServeResult:
         memory=held,
         capacity_bytes=setting.accelerator.memory_bytes or math.nan,
         fits=True,
+        keeps_up=keeps_up,
         kv_tokens=Prediction.within(setting.pool.tokens, *CACHE_SPREAD),
         concurrent_requests=request.replicas
         * min(setting.pool.tokens / (request.prompt + request.output), float(setting.engine.max_sequences)),
@@ -204,7 +210,7 @@ def _deployed(deployment: Deployment) -> dict[str, Any]:
 
 
 def _headline(
-    request: ServeRequest, setting: ServingSetting, devices: int, steady: Steady, hourly: float | None
+    request: ServeRequest, setting: ServingSetting, devices: int, steady: Steady, hourly: float | None, keeps_up: bool
 ) -> str:
     at = (
         f"{request.rate_per_s:g} requests/s"
@@ -218,7 +224,9 @@ def _headline(
         devices > setting.deployment.devices
     )
     said = f"{devices} x {setting.accelerator.name}{apart} at {at}: {rate:,.0f} output tokens/s, "
-    if math.isfinite(float(steady.ttft_s)):
+    if not keeps_up:
+        said += f"too few: it answers {float(steady.requests_per_s):.3g} requests/s and the queue grows without end, "
+    elif math.isfinite(float(steady.ttft_s)):
         said += f"first token in {1e3 * float(steady.ttft_s):,.0f} ms, "
     said += f"{1e3 * float(steady.tpot_s):,.1f} ms a token"
     return said + (
@@ -248,7 +256,7 @@ def _assumptions(request: ServeRequest, setting: ServingSetting) -> tuple[Assump
 
 def _warnings(request: ServeRequest, setting: ServingSetting, steady: Steady) -> tuple[str, ...]:
     said = []
-    if request.rate_per_s is not None and float(steady.requests_per_s) < 0.99 * request.rate_per_s:
+    if request.rate_per_s is not None and float(steady.requests_per_s) < KEEPS_UP * request.rate_per_s:
         said.append(
             f"{request.rate_per_s:g} requests/s are more than can be answered "
             f"({float(steady.requests_per_s):.3g}/s): the queue grows without end; add replicas"

@@ -12,6 +12,7 @@ from groundplan.catalog.catalog import Catalog
 from groundplan.catalog.rows import Engine
 from groundplan.design.deployment import Adapters, Deployment, Speculation, check_deployment, draft_head
 from groundplan.errors import InputError, UnknownName
+from groundplan.estimate.engines import check_engine
 from groundplan.estimate.formats import kv_format_bytes, weight_format
 from groundplan.estimate.service import Load
 from groundplan.estimate.serving import ServingSetting, serving_setting, smallest_tp
@@ -80,6 +81,7 @@ def resolve(request: ServeRequest, catalog: Catalog) -> tuple[ServingSetting, Lo
     _check(request)
     model = _model(request.model, catalog)
     accelerator, engine = catalog.accelerator(request.accelerator), _engine(request, catalog)
+    check_engine(engine, accelerator, catalog.engines.values())
     weights = weight_format(request.precision)
     kv_format_bytes(request.kv_precision)
     context = float(request.prompt + request.output)

@@ -5,13 +5,14 @@ A query over a Prometheus that scrapes dcgm-exporter, pivoted by field, has this
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from groundplan.finops.ingest.head import Head
 from groundplan.finops.ingest.importer import Importer
-from groundplan.finops.ingest.staging import cell, select_rows, stage_table, unreadable
+from groundplan.finops.ingest.staging import cell, instant, select_rows, stage_table, unreadable
 from groundplan.finops.lake.datasets import datasets
-from groundplan.finops.lake.engine import literal
+from groundplan.finops.lake.engine import literal, quoted
 
 # Column of the dataset -> names it goes by in exports, the first present counts.
 NAMES = {
@@ -22,6 +23,7 @@ NAMES = {
     "model": ("modelName", "model", "gpu_name"),
     "job_id": ("hpc_job", "job_id", "slurm_job_id"),
     "slice": ("GPU_I_PROFILE", "mig_profile"),
+    "slice_id": ("GPU_I_ID", "mig_id"),
 }
 # Column of the dataset -> fields that add up to it, and what one unit of them is.
 FIELDS = {
@@ -37,38 +39,53 @@ FIELDS = {
 }
 
 
-def _named(head: Head) -> dict[str, str]:
-    found = {name: next((known for known in names if known in head.columns), None) for name, names in NAMES.items()}
+SHARES = ("gpu_util", "engine_active", "sm_active", "tensor_active", "dram_active")
+MOST_SHARE = 1.05  # counters of different clocks may read a little over 1; anything above is DCGM's blank, or no share
+
+
+def _named(columns: Iterable[str]) -> dict[str, str]:
+    present = set(columns)
+    found = {name: next((known for known in names if known in present), None) for name, names in NAMES.items()}
     return {name: known for name, known in found.items() if known is not None}
 
 
 def _recognises(head: Head) -> bool:
     fields = any(name.startswith("DCGM_FI_") for name in head.columns)
-    return fields and {"time", "node", "gpu"} <= _named(head).keys()
+    return fields and {"time", "node", "gpu"} <= _named(head.columns).keys()
 
 
 def _selects(connection: Any, head: Head) -> dict[str, str]:
     stage_table(connection, head)
+    return {"telemetry": sample_rows(head.columns)}
+
+
+def sample_rows(sources: Mapping[str, str], problems: Sequence[tuple[str, str]] = ()) -> str:
+    """Return the SELECT of telemetry out of the table `raw`, whose columns are named as dcgm-exporter names them."""
     telemetry = datasets()["telemetry"]
-    named = _named(head)
-    columns = {
-        name: cell(known, telemetry.columns[name], head.columns[known])
-        for name, known in named.items()
-        if name != "gpu"
-    }
-    columns["gpu"] = f"CAST({cell(named['gpu'], 'text', head.columns[named['gpu']])} AS VARCHAR)"
-    for name in ("job_id", "slice", "uuid"):
+    named = _named(sources)
+    columns = {name: cell(known, telemetry.columns[name], sources[known]) for name, known in named.items()}
+    columns["time"] = instant(named["time"], sources[named["time"]])
+    for name in ("gpu", "job_id", "slice", "slice_id", "uuid"):
         if name in columns:
             columns[name] = f"nullif({columns[name]}, '')"
-    problems = [unreadable(named["time"], "time", head.columns[named["time"]])]
+    at = f"CAST({quoted(named['time'])} AS VARCHAR)"
+    no_time = f"{literal(named['time'] + ' ')} || left({at}, 40) || ' is no time'"
+    found = [*problems, (f"{at} IS NOT NULL AND {columns['time']} IS NULL", no_time)]
     for name, (fields, unit) in FIELDS.items():
-        present = [field for field in fields if field in head.columns]
+        present = [field for field in fields if field in sources]
         if present:
-            summed = " + ".join(cell(field, "number", head.columns[field]) for field in present)
-            columns[name] = f"({summed}) * {unit!r}"
-            problems += [unreadable(field, "number", head.columns[field]) for field in present]
-            problems.append((f"{columns[name]} < 0", literal(f"{present[0]} is negative")))
-    return {"telemetry": select_rows(telemetry, columns, problems)}
+            columns[name] = f"({' + '.join(_read(field, sources[field]) for field in present)}) * {unit!r}"
+            found += [unreadable(field, "number", sources[field]) for field in present]
+            found.append((f"{columns[name]} < 0", literal(f"{present[0]} is negative")))
+        if present and name in SHARES:
+            found.append((f"{columns[name]} > {MOST_SHARE}", literal(f"{present[0]} is more than the whole")))
+    return select_rows(telemetry, columns, found)
+
+
+def _read(field: str, source: str) -> str:
+    """Return the SQL of a field; what Parquet holds for nothing, NaN, is NULL."""
+    number = cell(field, "number", source)
+    return f"CASE WHEN NOT isnan({number}) THEN {number} END" if source in ("FLOAT", "DOUBLE") else number
 
 
 DCGM = Importer("DCGM samples", _recognises, _selects)

@@ -30,7 +30,7 @@ class Head:
     """
 
     path: Path
-    form: str  # csv, parquet, json or text
+    form: str  # csv, parquet, json, text or folder
     columns: dict[str, str]
     delimiter: str = ","
     encoding: str = "utf-8"
@@ -51,6 +51,8 @@ def look(path: Path) -> Head:
     """
     if not path.exists():
         raise InputError(f"there is no file {path}", "name a file or a folder of files")
+    if path.is_dir():
+        return Head(path, "folder", {})
     try:
         first = _first_bytes(path)
     except (OSError, EOFError, lzma.LZMAError) as error:

@@ -22,8 +22,11 @@ class Importer:
     selects : callable
         Given a DuckDB connection and the head, stages the file and returns one SELECT a dataset, made by
         `staging.select_rows`.
+    partial : bool
+        Whether a file may hold some columns of a row only, and another file the others.
     """
 
     name: str
     recognises: Callable[[Head], bool]
     selects: Callable[[Any, Head], dict[str, str]]
+    partial: bool = False

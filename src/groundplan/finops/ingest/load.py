@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,6 +11,7 @@ from typing import Any
 
 from groundplan import __version__
 from groundplan.errors import GroundplanError, InputError
+from groundplan.finops.ingest.files import content_of, sha256_of
 from groundplan.finops.ingest.formats import importer_of
 from groundplan.finops.ingest.head import Head, look
 from groundplan.finops.ingest.importer import Importer
@@ -23,7 +22,6 @@ from groundplan.finops.lake.lake import IMPORT, Lake
 from groundplan.finops.lake.manifest import Commit, Part, Source, append, now
 
 EXAMPLES = 3
-BLOCK_BYTES = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +40,6 @@ class Imported:
     same_file: bool  # the lake held this very content
 
 
-def files_of(paths: Iterable[Path]) -> tuple[Path, ...]:
-    """Return the files that paths name, folders opened up; hidden files and our own truth left out.
-
-    Raises
-    ------
-    InputError
-        A path does not exist, or a folder holds no file.
-    """
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith((".", "_")))
-            if not inside:
-                raise InputError(f"{path} holds no file", "name the folder that holds the exports")
-            found += inside
-        else:
-            found.append(path)
-    return tuple(found)
-
-
 def load(lake: Lake, path: Path) -> Imported:
     """Import one file.
 
@@ -78,10 +56,10 @@ def load(lake: Lake, path: Path) -> Imported:
     """
     head = look(path)
     importer = importer_of(head)
-    size = path.stat().st_size
+    size = sum(file.stat().st_size for file in content_of(path))
     with lake.folder.lock() as work, ThreadPoolExecutor(1) as beside:
         lake.refresh()
-        digest = beside.submit(_sha256, path)  # while the file is staged, unless it may be one that is held
+        digest = beside.submit(sha256_of, path)  # while the file is staged, unless it may be one that is held
         alike = {commit.source.sha256: commit for commit in lake.commits if commit.source.bytes == size}
         if alike and digest.result() in alike:
             return _unchanged(path, alike[digest.result()])
@@ -136,7 +114,9 @@ def _stage(lake: Lake, head: Head, importer: Importer, work: Path) -> _Staged:
             if kept["rows"] or kept["quarantined"]:
                 target = f"data/{name}/{version:08d}-{uuid.uuid4().hex[:12]}.parquet"
                 lake.folder.publish(fresh, target)
-                parts.append(Part(name, target, kept["rows"], kept["quarantined"], kept["first"], kept["last"]))
+                span = kept["first"], kept["last"]
+                partial = importer.partial and bool(dataset.merge)
+                parts.append(Part(name, target, kept["rows"], kept["quarantined"], *span, partial))
     except duckdb.Error as error:
         raise _in_words(error, head.path) from None
     return _Staged(tuple(parts), read, already, sums, tuple(problems[:EXAMPLES]))
@@ -182,8 +162,7 @@ def _without_held(connection: Any, lake: Lake, dataset: Dataset, staged: Path, w
     if not overlapping:
         return staged
     columns = ", ".join(quoted(column) for column in dataset.columns)
-    files = ", ".join(literal(lake.folder.address(part.path)) for part in overlapping)
-    held = f"read_parquet([{files}], union_by_name = true)"
+    held = lake.parts_sql(dataset, overlapping)
     identity = f"hash({columns})"
     sql = f"""
         WITH held AS (SELECT {identity} AS row_hash, count(*) AS copies FROM {held}
@@ -256,14 +235,6 @@ def _unchanged(path: Path, held: Commit) -> Imported:
     }
     names = tuple(part.dataset for part in held.parts)
     return Imported(str(path), held.source.importer, names, held.read, 0, held.read, 0, sums, (), True)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _in_words(error: Exception, path: Path) -> GroundplanError:

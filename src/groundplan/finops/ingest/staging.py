@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from groundplan.finops.ingest.head import Head
 from groundplan.finops.lake.datasets import PROBLEM, RAW, Dataset
 from groundplan.finops.lake.engine import literal, quoted
@@ -12,6 +14,7 @@ from groundplan.finops.lake.engine import literal, quoted
 NULLS = ("", "NULL", "null", "N/A", "NaN", "nan", "None", "\\N")
 # Beside ISO: month/day/year is what spreadsheets make of it, and what FOCUS's own examples carry.
 TIME_FORMATS = ("%m/%d/%y %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%m/%d/%y", "%m/%d/%Y", "%Y/%m/%d", "%Y%m%d")
+NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UINTEGER", "UBIGINT", "FLOAT", "DOUBLE")
 # Rows whose cells do not fit the header: DuckDB keeps them apart, with their line.
 REJECTS = "reject_errors"
 
@@ -58,6 +61,45 @@ def cell(name: str, kind: str, source: str = "VARCHAR") -> str:
         return f"coalesce(try_strptime({text}, [{formats}]), {iso})"
     sql = {"money": "DECIMAL(38, 15)", "number": "DOUBLE", "integer": "BIGINT"}[kind]
     return f"try_cast({text} AS {sql})"
+
+
+def instant(name: str, source: str = "VARCHAR") -> str:
+    """Return the SQL that reads a time which may also be counted from 1970: in seconds, or in ms from 12 digits on."""
+    count = f"try_cast({quoted(name)} AS DOUBLE)"
+    seconds = f"CASE WHEN {count} >= 1e11 THEN {count} / 1000 ELSE {count} END"
+    counted = f"make_timestamp(CAST(round(({seconds}) * 1e6) AS BIGINT))"
+    if source in NUMBERS:
+        return counted
+    if source != "VARCHAR":
+        return cell(name, "time", source)
+    text = f"trim({quoted(name)})"
+    return (
+        f"CASE WHEN {text} LIKE '____-__-__T__:__:__' THEN try_cast({text} AS TIMESTAMP) "  # the usual, without a zone
+        f"WHEN regexp_full_match({text}, '[0-9]{{9,13}}([.][0-9]*)?') THEN {counted} ELSE {cell(name, 'time')} END"
+    )
+
+
+def stage_columns(connection: Any, table: str, columns: Mapping[str, Sequence[Any] | np.ndarray[Any, Any]]) -> None:
+    """Make a temporary table of columns read in Python: numpy arrays as they are, anything else as text or NULL."""
+    arrays = {name: _array(values) for name, values in columns.items()}
+    texts = [name for name, values in arrays.items() if values.dtype == object]
+    cells = ", ".join(
+        f"CAST(nullif({quoted(name)}, '') AS VARCHAR) AS {quoted(name)}" if name in texts else quoted(name)
+        for name in arrays
+    )
+    if len(next(iter(arrays.values()))):
+        connection.register("staged_columns", arrays)
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {quoted(table)} AS SELECT {cells} FROM staged_columns")
+        connection.unregister("staged_columns")
+        return
+    empty = ", ".join(f"{quoted(name)} {'VARCHAR' if name in texts else 'DOUBLE'}" for name in arrays)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {quoted(table)} ({empty})")
+
+
+def _array(values: Sequence[Any] | np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    if isinstance(values, np.ndarray):
+        return values
+    return np.array(["" if value is None else str(value) for value in values], dtype=object)
 
 
 def _typed_cell(column: str, kind: str, source: str) -> str:

@@ -23,7 +23,7 @@ RAW = "x_raw"  # a quarantined row as it came, JSON
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """One kind of row: its columns with their types, the one that dates it, and what one thing is."""
+    """One kind of row: its columns with their types, the one that dates it, and what one thing or row is."""
 
     name: str
     meaning: str
@@ -31,6 +31,7 @@ class Dataset:
     columns: dict[str, str]
     required: tuple[str, ...]
     key: tuple[str, ...] = ()
+    merge: tuple[str, ...] = ()
 
     def sql_type(self, column: str) -> str:
         """Return the SQL type of a column."""
@@ -58,6 +59,7 @@ def datasets() -> dict[str, Dataset]:
             row["columns"],
             tuple(row["required"]),
             tuple(row.get("key", ())),
+            tuple(row.get("merge", ())),
         )
         for name, row in written.items()
     }

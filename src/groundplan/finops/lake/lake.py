@@ -77,13 +77,33 @@ class Lake:
         parts = self.parts(dataset.name)
         if not parts:
             return f"SELECT {_nothing(dataset)} WHERE false"
-        columns = ", ".join(quoted(column) for column in dataset.columns)
-        files = ", ".join(literal(self.folder.address(part.path)) for part in parts)
-        sql = f"SELECT {columns} FROM read_parquet([{files}], union_by_name = true) WHERE {PROBLEM} IS NULL"
+        whole, partial = ([part for part in parts if part.partial is kind] for kind in (False, True))
+        sql = " UNION ALL ".join(
+            [self._rows_sql(dataset, whole)] * bool(whole) + [self._merged_sql(dataset, partial)] * bool(partial)
+        )
         if dataset.key:
             key = ", ".join(quoted(column) for column in dataset.key)
             sql += f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {IMPORT} DESC) = 1"
         return sql
+
+    def _rows_sql(self, dataset: Dataset, parts: list[Part]) -> str:
+        columns = ", ".join(quoted(column) for column in dataset.columns)
+        return f"SELECT {columns} FROM {self.parts_sql(dataset, parts)} WHERE {PROBLEM} IS NULL"
+
+    def parts_sql(self, dataset: Dataset, parts: Iterable[Part]) -> str:
+        """Return what reads parts of a dataset; columns that came to it after a part was written are NULL."""
+        files = ", ".join(literal(self.folder.address(part.path)) for part in parts)
+        written = f"SELECT * FROM read_parquet([{files}], union_by_name = true)"
+        return f"({written} UNION ALL BY NAME SELECT {_nothing(dataset)} WHERE false)"
+
+    def _merged_sql(self, dataset: Dataset, parts: list[Part]) -> str:
+        """Return the SELECT of rows whose columns came in several files."""
+        columns = ", ".join(
+            quoted(column) if column in dataset.merge else f"max({quoted(column)}) AS {quoted(column)}"
+            for column in dataset.columns
+        )
+        same = ", ".join(map(quoted, dataset.merge))
+        return f"SELECT {columns} FROM ({self._rows_sql(dataset, parts)}) GROUP BY {same}"
 
     def quarantine(self) -> list[dict[str, Any]]:
         """Return every quarantined row: the file it came in, why it is there, and the row as it came."""

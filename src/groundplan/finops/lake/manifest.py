@@ -23,6 +23,7 @@ class Part:
     quarantined: int
     first: str | None
     last: str | None
+    partial: bool = False  # of its rows, other parts may hold the other columns
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ VIEWS = {
     "finops-check": "finops.check",
     "finops-variance": "finops.variance",
     "finops-units": "finops.units",
+    "finops-statement": "finops.statement",
+    "finops-statements": "finops.statement",
     "finops-tco": "finops.tco",
     "diff": "diff",
     "explain": "explain",

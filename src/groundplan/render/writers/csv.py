@@ -31,6 +31,8 @@ TABLES = {
     "finops-check": "budgets",
     "finops-variance": "steps",
     "finops-units": "units",
+    "finops-statement": "lines",
+    "finops-statements": "statements",
 }
 
 Row = dict[str, Any]

@@ -59,10 +59,7 @@ def allocate(request: AllocateRequest) -> AllocateResult:
         As `finops.allocation.allocate`, and for rules that cannot be read.
     """
     rules = read_rules(request.rules)
-    period = Period(
-        *(value or usual for value, usual in ((request.start, Period().start), (request.end, Period().end)))
-    )
-    found = divide(Lake(request.lake), request.by, request.column, period, rules, request.currency)
+    found = divide(Lake(request.lake), request.by, request.column, period_of(request), rules, request.currency)
     return AllocateResult(
         schema="groundplan/finops-allocate/1",
         tool_version=__version__,
@@ -86,6 +83,11 @@ def allocate(request: AllocateRequest) -> AllocateResult:
         rules={"shared": rules.shared, "idle": rules.idle},
         thresholds=dict(THRESHOLDS),
     )
+
+
+def period_of(request: AllocateRequest) -> Period:
+    """Return the period asked for; open where nothing is said."""
+    return Period(request.start or Period().start, request.end or Period().end)
 
 
 def _row(by: str, share: Share) -> dict[str, Any]:

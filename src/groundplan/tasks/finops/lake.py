@@ -10,7 +10,8 @@ from pathlib import Path
 from groundplan import __version__
 from groundplan.errors import InputError
 from groundplan.evidence import Result
-from groundplan.finops.ingest.load import Imported, files_of, load
+from groundplan.finops.ingest.files import files_of
+from groundplan.finops.ingest.load import Imported, load
 from groundplan.finops.lake.engine import query_text, rows
 from groundplan.finops.lake.lake import Lake
 from groundplan.finops.money import BILLED, charges, money_text
