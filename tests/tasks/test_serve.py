@@ -196,3 +196,13 @@ def test_a_rate_that_is_kept_up_with_is_answered_exactly_and_one_that_is_not_wai
 def test_an_engine_without_kernels_for_an_accelerator_is_refused():
     with pytest.raises(InputError, match="no kernels for Google TPU v6e"):
         serve(ServeRequest("llama-3.1-8b", "tpu-v6e", engine="tensorrt-llm"), CATALOG)
+
+
+@pytest.mark.parametrize("name", ["llama-3.1-8b", "gemma-2-27b"])
+def test_a_lone_request_is_never_faster_through_more_stages(name):
+    """One sequence is in one stage of a pipeline at a time."""
+    times = []
+    for pp in (1, 2, 4):
+        found = serve(ServeRequest(name, "h200", pp=pp, tp=1, concurrency=1, prompt=4000, output=64), CATALOG)
+        times.append((found.ttft_s.value, found.tpot_s.value))
+    assert times == sorted(times)

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundplan.errors import InputError
+from groundplan.finops.tco.brief import TcoSections
 from groundplan.workload.batch import friendly_sequences
 from groundplan.workload.brief import read_brief, read_brief_text
 from groundplan.workload.job import Brief, Method, Objective, TrainingJob
@@ -216,10 +217,10 @@ def test_every_key_is_documented() -> None:
     sections = [
         section
         for section in Section.__subclasses__()
-        if section not in (BriefSections, ServingSections, PipelineSections, MissionSections)
+        if section not in (BriefSections, ServingSections, PipelineSections, MissionSections, TcoSections)
     ]
     missing = {name for section in sections for name in section.model_fields if f"`{name}`" not in text}
     assert missing == set()
-    kinds = (BriefSections, ServingSections, PipelineSections, MissionSections)
+    kinds = (BriefSections, ServingSections, PipelineSections, MissionSections, TcoSections)
     roots = {name for kind in kinds for name in kind.model_fields}
     assert all(f"## {name}" in text for name in roots)

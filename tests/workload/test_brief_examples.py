@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from groundplan.catalog.catalog import Catalog, load_catalog
+from groundplan.finops.tco.brief import read_tco_brief
 from groundplan.workload.brief import read_brief
 from groundplan.workload.job import Method
 from groundplan.workload.mission import read_mission_brief
@@ -34,6 +35,9 @@ def test_every_example_reads(folder: str, catalog: Catalog) -> None:
         service = read_serving_brief(path, catalog)
         assert service.traffic.rate_per_s > 0
         assert service.candidates.accelerators
+        return
+    if kind_of(path) == "tco":
+        assert read_tco_brief(path, catalog).accelerators
         return
     brief = read_brief(path, catalog)
     assert brief.job.tokens > 0

@@ -132,6 +132,7 @@ FINOPS_COMMANDS: dict[str, Callable[..., Answer]] = {
     "check": finops.check,
     "alert-rules": finops.alert_rules,
     "simulate-world": finops.simulate_world,
+    "tco": finops.tco,
 }
 for body in COMMANDS:
     app.command(name=body.__name__)(answers(body))

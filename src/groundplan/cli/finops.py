@@ -218,3 +218,21 @@ def statements(
 
     request = AllocateRequest(lake, by, column, _day("--from", start), _day("--to", end), rules, currency)
     return write_statements(request, out, render).to_dict()
+
+
+def tco(
+    brief: Annotated[Path, typer.Argument(metavar="BRIEF", help="The fleet and the assumptions; see docs/finops.md.")],
+    lake: Annotated[
+        str | None, typer.Option("--lake", metavar="LAKE", help="Read how the fleet is used from what jobs held.")
+    ] = None,
+    *,
+    asked: Asked,
+) -> Answer:
+    """Compare owning a fleet, renting it, and owning its base and renting the rest.
+
+    Cash flows, present values, where they break even, and what each assumption does to the answer.
+    """
+    from groundplan.tasks.finops.tco import TcoRequest
+    from groundplan.tasks.finops.tco import tco as task
+
+    return task(TcoRequest(brief, asked.sets, lake, asked.as_of)).to_dict()

@@ -41,6 +41,8 @@ def plan(
         return _pipeline(brief, text, catalog, asked)
     if kind == "mission":
         return _mission(brief, text, catalog, print_brief, asked)
+    if kind == "tco":
+        raise InputError("this brief asks whether to own or to rent", "run: groundplan finops tco BRIEF")
     if text is not None:
         resolved = read_brief_text(text, catalog, sets=asked.sets, as_of=asked.as_of)
     else:

@@ -140,7 +140,15 @@ def iteration_law(
     drafted = deployment.speculation.drafted if deployment.speculation else 0
     cached, pair, window = _attention_seconds(model, deployment, rates, context, 1.0 + drafted)
     sequence = engine.sequence_s + window + _state_seconds(model, deployment, rates)
-    law = IterationLaw(table, cached, pair, sequence, _kernels(model, engine) * engine.eager_kernel_s)
+    law = IterationLaw(
+        table,
+        cached,
+        pair,
+        sequence,
+        _kernels(model, engine) * engine.eager_kernel_s,
+        stages=float(deployment.pp),
+        groups=float(deployment.pp * deployment.dp),
+    )
     if deployment.speculation is None:
         return law
     return _speculative(law, deployment, deployment.speculation, rates, engine, context)

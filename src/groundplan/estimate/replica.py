@@ -27,6 +27,8 @@ class IterationLaw:
     rows: float = 1.0  # drafted tokens and the one before them
     yielded: float = 1.0  # tokens that an iteration gives a decoding sequence
     draft_s: NDArray[np.floating] | None = None  # of drafting for as many decoding sequences; None = nothing is drafted
+    stages: float = 1.0  # of the pipeline, each at work on another part of the batch
+    groups: float = 1.0  # of devices that attend to sequences of their own: stages x attention groups
 
     def seconds(
         self, decoding: Floats, prompts: Floats, decode_context: Floats, prefill_pairs: Floats, sequences: Floats
@@ -46,12 +48,15 @@ class IterationLaw:
         sequences : float or array
             Sequences in the iteration.
         """
+        # Fewer sequences than stages or groups leave the others idle: a sequence is in one of them at a time.
+        present = np.maximum(sequences, 1.0)
+        idle_stages, idle_groups = (count / np.minimum(count, present) for count in (self.stages, self.groups))
         tokens = self.rows * np.asarray(decoding) + prompts
         device = (
-            _read(self.tokens_s, tokens)
+            _read(self.tokens_s, tokens * idle_stages)
             + self.drafting_s(decoding)
-            + self.decode_context_s * decode_context
-            + self.prefill_pair_s * prefill_pairs
+            + self.decode_context_s * decode_context * idle_groups
+            + self.prefill_pair_s * prefill_pairs * idle_groups
             + self.sequence_s * sequences
         )
         result: Floats = np.where(np.asarray(prefill_pairs) > 0.0, np.maximum(device, self.prefill_s), device)

@@ -186,7 +186,7 @@ def _times(law: IterationLaw, engine: Engine, load: Load, decoding: Floats) -> _
     if engine.chunked_prefill:
         busy = law.seconds(running, chunk, read, chunk * keys, running)
     else:
-        busy = decode + law.seconds(0.0, chunk, 0.0, chunk * keys, 1.0)
+        busy = decode + law.seconds(0.0, chunk, 0.0, chunk * keys, np.maximum(chunk / prompt, 1.0))
     share = arrivals * prompt / chunk  # of iterations that take prompts; above one where they run alone, one by one
     extra = busy - decode
     iteration = decode + share * extra

@@ -10,7 +10,18 @@ from groundplan.estimate.replica import IterationLaw
 class IterationTimes:
     """The law of `IterationLaw.seconds`, a thousand times faster on single numbers."""
 
-    __slots__ = ("_context_s", "_draft_s", "_pair_s", "_prefill_s", "_rows", "_sequence_s", "_tokens_s", "_yielded")
+    __slots__ = (
+        "_context_s",
+        "_draft_s",
+        "_groups",
+        "_pair_s",
+        "_prefill_s",
+        "_rows",
+        "_sequence_s",
+        "_stages",
+        "_tokens_s",
+        "_yielded",
+    )
 
     def __init__(self, law: IterationLaw) -> None:
         self._tokens_s = [float(seconds) for seconds in law.tokens_s]
@@ -20,6 +31,8 @@ class IterationTimes:
         self._prefill_s = float(law.prefill_s)
         self._rows = float(law.rows)
         self._yielded = float(law.yielded)
+        self._stages = float(law.stages)
+        self._groups = float(law.groups)
         self._draft_s = [] if law.draft_s is None else [float(seconds) for seconds in law.draft_s]
 
     def one(self, decoding: int, prompts: int, context: int, pairs: float, sequences: int) -> float:
@@ -48,13 +61,19 @@ class IterationTimes:
 
     def _whole(self, decoding: int, prompts: int, context: int, pairs: float, sequences: int) -> float:
         table, tokens = self._tokens_s, decoding + prompts
-        if self._rows > 1.0:
-            layers = _between(table, self._rows * decoding + prompts)
+        if self._rows > 1.0 or sequences < self._stages:
+            spread = self._stages / min(self._stages, max(sequences, 1))
+            layers = _between(table, (self._rows * decoding + prompts) * spread)
             layers += _between(self._draft_s, decoding) if self._draft_s else 0.0
         else:
             layers = table[tokens] if tokens < len(table) else _between(table, tokens)
-        seconds = layers + self._context_s * context + self._pair_s * pairs + self._sequence_s * sequences
+        alone = self._alone(sequences)
+        seconds = layers + (self._context_s * context + self._pair_s * pairs) * alone + self._sequence_s * sequences
         return max(seconds, self._prefill_s) if pairs else seconds
+
+    def _alone(self, sequences: int) -> float:
+        """Return how much longer attention takes because fewer sequences are there than groups that attend."""
+        return self._groups / min(self._groups, max(sequences, 1))
 
     def decoding(self, steps: int, sequences: int, cached: int) -> float:
         """Return the seconds of iterations that only decode, each of which lengthens every context by one.
@@ -63,11 +82,12 @@ class IterationTimes:
         sequence reads the token it is at as well. `c` is shared by the tokens that a reading gives.
         """
         first = self.one(sequences, 0, cached + sequences, 0.0, sequences)
-        return steps * first + self._context_s / self._yielded * sequences * (0.5 * steps * (steps - 1))
+        read = self._context_s * self._alone(sequences) / self._yielded
+        return steps * first + read * sequences * (0.5 * steps * (steps - 1))
 
     def steps_until(self, seconds: float, most: int, sequences: int, cached: int) -> int:
         """Return how many of `most` such iterations end by the end of the one that runs `seconds` after their start."""
-        half = 0.5 * self._context_s / self._yielded * sequences
+        half = 0.5 * self._context_s * self._alone(sequences) / self._yielded * sequences
         linear = self.decoding(1, sequences, cached) - half
         root = math.sqrt(linear * linear + 4.0 * half * seconds)
         steps = max(1, min(most, math.ceil(2.0 * seconds / (linear + root))))

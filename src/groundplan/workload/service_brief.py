@@ -27,11 +27,11 @@ PEAK = 2.0
 MOST_DEVICES = 8
 
 
-KINDS = ("mission", "pipeline", "serve")
+KINDS = ("mission", "pipeline", "serve", "tco")
 
 
 def kind_of(source: str | Path | Mapping[str, Any], text: str | None = None) -> str:
-    """Return what a brief asks for by the section it has: `serve`, `pipeline`, `mission`, else `train`."""
+    """Return what a brief asks for by the section it has: `serve`, `pipeline`, `mission`, `tco`, else `train`."""
     data = source if isinstance(source, Mapping) else None
     if data is None:
         data = load_yaml(read_text(Path(source)) if text is None else text, str(source)).data  # type: ignore[arg-type]

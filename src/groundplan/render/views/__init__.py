@@ -38,6 +38,7 @@ VIEWS = {
     "finops-units": "finops.units",
     "finops-statement": "finops.statement",
     "finops-statements": "finops.statement",
+    "finops-tco": "finops.tco",
     "diff": "diff",
     "explain": "explain",
 }

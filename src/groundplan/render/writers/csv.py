@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from groundplan.render.document import one_line
 from groundplan.render.views import command_of
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+AMOUNT = re.compile(r"-\d+(\.\d+)?")  # money comes as text; a credit is a number to a spreadsheet too
 PREDICTION = frozenset({"value", "low", "high"})
 PLAN_ROLES = ("recommended", "alternatives", "nearest_feasible")
 LEFT_OUT = frozenset({"explain", "schema", "assumptions", "warnings", "notes", "brief", "fixes"})
@@ -41,7 +43,7 @@ def write(result: Mapping[str, Any]) -> str:
 
     A plan has one row per design, a mission one per option; memory, cost and AllReduce one per term; storage one per
     product; the catalog, a validation, a difference, a formula tree and the accounts one per row or node; a training
-    design and a checkpoint plan one row.
+    design and a checkpoint plan one row; owning against renting one per option and month.
     """
     rows = list(_rows(command_of(result), result))
     columns = list(dict.fromkeys(name for row in rows for name in row))
@@ -72,6 +74,8 @@ def _rows(command: str, result: Mapping[str, Any]) -> Iterator[Row]:
             yield dict(flat(product)) | {f"need_{key}": value for key, value in flat(need)}
     elif command in TABLES:
         yield from (dict(flat(row)) for row in result[TABLES[command]])
+    elif command == "finops-tco":
+        yield from ({"option": option["name"]} | row for option in result["options"] for row in option["months"])
     elif command == "catalog-check":
         yield from ({"problem": _cell_text(problem)} for problem in result["problems"])
     elif command == "validate":
@@ -121,7 +125,8 @@ def _cell(value: Any) -> str | float | int:
     if isinstance(value, int | float):
         return value
     text = one_line(_cell_text(value))
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    formula = text.startswith(FORMULA_STARTS) and not AMOUNT.fullmatch(text)
+    return f"'{text}" if formula else text
 
 
 def _cell_text(value: Any) -> str:
