@@ -15,7 +15,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [
     command
     for command in re.findall(r"^\| `groundplan ([^`]+)` \|", README, re.MULTILINE)
-    if "BRIEF" not in command and ".json" not in command
+    if "BRIEF" not in command and ".json" not in command and "--lake" not in command
 ]
 YAML = re.search(r"```yaml\n(hosts:.*?)```", README, re.DOTALL)
 
@@ -29,6 +29,14 @@ def test_each_command_answers(command, capsys):
     assert main(shlex.split(command)) == 0
     shown = capsys.readouterr()
     assert shown.out.strip() and "error" not in shown.err
+
+
+def test_the_accounts_can_be_tried_as_shown(monkeypatch, capsys, tmp_path):
+    (block,) = re.findall(r"```bash\n(\.venv/bin/groundplan finops.*?)```", README, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    for line in block.strip().splitlines():
+        assert main(shlex.split(line)[1:]) == 0
+    assert "bought no work" in capsys.readouterr().out
 
 
 def test_the_python_example_runs(monkeypatch, capsys):
