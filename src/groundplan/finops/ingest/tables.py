@@ -14,7 +14,7 @@ from groundplan.finops.ingest.head import Head
 from groundplan.finops.ingest.importer import Importer
 from groundplan.finops.ingest.staging import cell, select_rows, stage_table, unreadable
 from groundplan.finops.lake.datasets import datasets
-from groundplan.finops.lake.engine import literal
+from groundplan.finops.lake.engine import literal, quoted
 
 PLAIN_NAMES = (
     "vms",
@@ -33,26 +33,31 @@ def tables() -> tuple[Importer, ...]:
 
 def _importer(table: Mapping[str, Any]) -> Importer:
     def recognises(head: Head) -> bool:
-        return head.has(*table["needs"])
+        known = {name.lower() for name in head.columns}
+        return all(name.lower() in known for name in table["needs"])
 
     def selects(connection: Any, head: Head) -> dict[str, str]:
         stage_table(connection, head)
         dataset = datasets()[table["into"]]
+        types = {name.lower(): kind for name, kind in head.columns.items()}  # names are the same in any case, as in SQL
+        absent = [name for name in table.get("maybe", ()) if name.lower() not in types]
+        nothing = "".join(f", CAST(NULL AS VARCHAR) AS {quoted(name)}" for name in absent)
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW whole AS SELECT *{nothing} FROM raw")
         columns, problems = {}, []
         for name, said in table["columns"].items():
             kind, _, source = said.partition(" ")
             if kind in ("text", "number", "money", "time"):
-                if source not in head.columns:
+                if source.lower() not in types:
                     continue
-                columns[name] = cell(source, kind, head.columns[source])
+                columns[name] = cell(source, kind, types[source.lower()])
                 if kind == "text":
                     columns[name] = f"nullif(trim(CAST({columns[name]} AS VARCHAR)), '')"
                 else:
-                    problems.append(unreadable(source, kind, head.columns[source]))
+                    problems.append(unreadable(source, kind, types[source.lower()]))
             else:
                 columns[name] = _placed(said.removeprefix("= "), head)
         problems += [(condition, literal(reason)) for condition, reason in table.get("bad", ())]
-        return {dataset.name: select_rows(dataset, columns, problems)}
+        return {dataset.name: select_rows(dataset, columns, problems, source="whole")}
 
     return Importer(table["name"], recognises, selects)
 
