@@ -134,7 +134,8 @@ def test_azure_cost_details_become_focus_in_any_spelling(
     lake = str(tmp_path / "lake")
     assert import_files(lake, [bill("azure.csv", rows, [spelling(name) for name in columns])]).kept == 2
     sql = """SELECT BilledCost::DOUBLE, BillingCurrency, ChargePeriodStart::DATE::VARCHAR,
-        ChargePeriodEnd::DATE::VARCHAR, ChargeCategory, PricingCategory, ResourceName, Tags FROM billing ORDER BY BilledCost DESC"""
+        ChargePeriodEnd::DATE::VARCHAR, ChargeCategory, PricingCategory, ResourceName, Tags
+        FROM billing ORDER BY BilledCost DESC"""
     found = Lake(lake).connect().execute(sql).fetchall()
     assert found[0] == (12.5, "EUR", "2026-05-31", "2026-06-01", "Usage", "Dynamic", "vm-1", '{"team": "ads"}')
     assert found[1][:5] == (-1.0, "EUR", "2026-05-31", "2026-06-01", "Credit")
