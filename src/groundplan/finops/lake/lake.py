@@ -85,7 +85,7 @@ class Lake:
     def _spark(self, master: str) -> tuple[Engine, Scan]:
         from groundplan.finops.lake.spark import SparkEngine
 
-        engine = SparkEngine(master)
+        engine = SparkEngine(master, sum(part.rows for commit in self.commits for part in commit.parts))
         return engine, lambda dataset, parts: engine.scan(dataset, [self.folder.address(part.path) for part in parts])
 
     def _view_sql(self, dataset: Dataset, scan: Scan) -> str:

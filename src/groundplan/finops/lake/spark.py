@@ -24,6 +24,7 @@ from groundplan.finops.lake.engine import IMPORT
 
 SCHEME = "spark://"
 ANSWER_S = 5.0  # of a master, before it counts as gone
+TASK_ROWS = 500_000  # that a task of a shuffle has at least; Spark's usual 200 tasks take minutes over a small lake
 TEXTS = '["VARCHAR"]'  # what DuckDB's from_json calls a list of texts
 EXECUTOR_S = 60.0  # of a cluster, to give the first executor
 
@@ -51,6 +52,8 @@ class SparkEngine:
     ----------
     master : str
         ``spark://HOST:PORT`` of a standalone master.
+    rows : int
+        That the lake holds.
 
     Raises
     ------
@@ -62,8 +65,10 @@ class SparkEngine:
         There is no Java here, or the cluster gives no executor.
     """
 
-    def __init__(self, master: str) -> None:
+    def __init__(self, master: str, rows: int) -> None:
         self._session = _session(master)
+        tasks = max(self._session.sparkContext.defaultParallelism, rows // TASK_ROWS)
+        self._session.conf.set("spark.sql.shuffle.partitions", tasks)
         self._values: dict[str, Any] = {}
         self._scans = 0
         weakref.finalize(self, self._session.stop)  # the cluster has its cores back
@@ -196,7 +201,6 @@ def _session(master: str) -> Any:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "ERROR",
-        "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",  # small lakes in few tasks
         "spark.sql.ansi.enabled": "true",  # money that overflows is an error, not NULL
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.timestampType": "TIMESTAMP_NTZ",
