@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from groundplan.errors import InputError
+from groundplan.finops.ingest.aws_cur import AWS_CUR
 from groundplan.finops.ingest.dcgm import DCGM
 from groundplan.finops.ingest.focus import FOCUS
 from groundplan.finops.ingest.head import Head
@@ -32,6 +33,7 @@ FORMATS: tuple[Importer, ...] = (
     MLFLOW_CSV,
     OPENCOST_PRICES,
     *TRACES,
+    AWS_CUR,
     *tables(),
 )
 
