@@ -75,33 +75,3 @@ def test_every_row_of_every_sample_is_accounted_for(tmp_path: Path, folder: str)
             with open(file.file, encoding="utf-8-sig") as text:
                 assert file.read == sum(1 for line in text if line.strip()) - 1
     assert all(row.what and row.mend for row in report.refused)
-
-
-@pytest.mark.parametrize("spelling", [str, str.title, str.upper])
-def test_azure_cost_details_become_focus_in_any_spelling(
-    tmp_path: Path, bill: Bill, spelling: Callable[[str], str]
-) -> None:
-    columns = ("costInBillingCurrency", "date", "chargeType", "meterCategory", "billingCurrencyCode", "resourceId",
-               "tags", "pricingModel", "quantity")  # fmt: skip
-    rows = [
-        (
-            "12.5",
-            "05/31/2026",
-            "Usage",
-            "Virtual Machines",
-            "EUR",
-            "/subscriptions/x/vm-1",
-            '"team": "ads"',
-            "Spot",
-            24,
-        ),
-        ("-1", "05/31/2026", "Refund", "Machines", "EUR", "", "", "OnDemand", 0),
-    ]
-    lake = str(tmp_path / "lake")
-    assert import_files(lake, [bill("azure.csv", rows, [spelling(name) for name in columns])]).kept == 2
-    sql = """SELECT BilledCost::DOUBLE, BillingCurrency, ChargePeriodStart::DATE::VARCHAR,
-        ChargePeriodEnd::DATE::VARCHAR, ChargeCategory, PricingCategory, ResourceName, Tags FROM billing
-        ORDER BY BilledCost DESC"""
-    found = Lake(lake).connect().execute(sql).fetchall()
-    assert found[0] == (12.5, "EUR", "2026-05-31", "2026-06-01", "Usage", "Dynamic", "vm-1", '{"team": "ads"}')
-    assert found[1][:5] == (-1.0, "EUR", "2026-05-31", "2026-06-01", "Credit")

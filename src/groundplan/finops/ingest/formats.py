@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from groundplan.errors import InputError
 from groundplan.finops.ingest.aws_cur import AWS_CUR
+from groundplan.finops.ingest.azure_costs import AZURE_COSTS
 from groundplan.finops.ingest.dcgm import DCGM
 from groundplan.finops.ingest.focus import FOCUS
 from groundplan.finops.ingest.head import Head
@@ -34,6 +35,7 @@ FORMATS: tuple[Importer, ...] = (
     OPENCOST_PRICES,
     *TRACES,
     AWS_CUR,
+    AZURE_COSTS,
     *tables(),
 )
 
