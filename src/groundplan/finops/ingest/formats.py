@@ -7,6 +7,7 @@ from groundplan.finops.ingest.aws_cur import AWS_CUR
 from groundplan.finops.ingest.azure_costs import AZURE_COSTS
 from groundplan.finops.ingest.dcgm import DCGM
 from groundplan.finops.ingest.focus import FOCUS
+from groundplan.finops.ingest.gcp_billing import GCP_BILLING
 from groundplan.finops.ingest.head import Head
 from groundplan.finops.ingest.importer import Importer
 from groundplan.finops.ingest.mlflow import MLFLOW_CSV, MLFLOW_JSON, MLFLOW_STORE
@@ -36,6 +37,7 @@ FORMATS: tuple[Importer, ...] = (
     *TRACES,
     AWS_CUR,
     AZURE_COSTS,
+    GCP_BILLING,
     *tables(),
 )
 
