@@ -12,6 +12,7 @@ from groundplan.finops.ingest.head import Head
 from groundplan.finops.ingest.importer import Importer
 from groundplan.finops.ingest.mlflow import MLFLOW_CSV, MLFLOW_JSON, MLFLOW_STORE
 from groundplan.finops.ingest.nvidia_smi import NVIDIA_DMON, NVIDIA_SMI
+from groundplan.finops.ingest.opencost import OPENCOST
 from groundplan.finops.ingest.opencost_prices import OPENCOST_PRICES
 from groundplan.finops.ingest.prometheus import PROMETHEUS
 from groundplan.finops.ingest.rates import RATES
@@ -38,6 +39,7 @@ FORMATS: tuple[Importer, ...] = (
     AWS_CUR,
     AZURE_COSTS,
     GCP_BILLING,
+    OPENCOST,
     *tables(),
 )
 
