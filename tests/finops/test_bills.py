@@ -35,8 +35,8 @@ CUR: tuple[Mapping[str, str], ...] = tuple(HOUR | row for row in (
     {"line_item_line_item_type": "SavingsPlanUpfrontFee", "line_item_unblended_cost": "1000",
      "savings_plan_savings_plan_a_r_n": "arn:sp2"},
     {"line_item_line_item_type": "DiscountedUsage", "line_item_unblended_cost": "0",
-     "reservation_effective_cost": "0.05",
-      "reservation_reservation_a_r_n": "arn:ri", "pricing_public_on_demand_cost": "0.085",
+     "reservation_effective_cost": "0.05", "reservation_reservation_a_r_n": "arn:ri",
+     "pricing_public_on_demand_cost": "0.085",
      "line_item_product_code": "AmazonEC2", "line_item_usage_type": "BoxUsage:c5.large"},
     {"line_item_line_item_type": "RIFee", "line_item_unblended_cost": "37.2", "reservation_reservation_a_r_n": "arn:ri",
      "reservation_unused_amortized_upfront_fee_for_billing_period": "1.5", "reservation_unused_recurring_fee": "2.25",
@@ -159,3 +159,93 @@ def test_a_broken_line_of_a_report_is_kept_apart_once(tmp_path: Path) -> None:
     report = import_files(str(tmp_path / "lake"), [path])
     assert (report.kept, report.quarantined) == (len(CUR) + 2, 1)
     assert taken(tmp_path / "lake", "SELECT sum(BilledCost) FROM billing") == [(BILLED,)]
+
+
+DAY = {"Date": "05/31/2026", "BillingCurrencyCode": "EUR", "MeterCategory": "Virtual Machines", "MeterName": "NC24",
+       "BillingPeriodStartDate": "05/01/2026", "BillingPeriodEndDate": "05/31/2026", "UnitOfMeasure": "1 Hour",
+       "ResourceId": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm-1",
+       "Tags": '"team": "ads"', "AdditionalInfo": '{"ServiceType":"Standard_NC24ads_A100_v4"}'}  # fmt: skip
+BOTH: tuple[Mapping[str, str], ...] = tuple(DAY | row for row in (
+    {"CostInBillingCurrency": "88.123456789012345", "ChargeType": "Usage", "PricingModel": "OnDemand",
+     "Quantity": "24"},
+    {"CostInBillingCurrency": "20", "ChargeType": "Usage", "PricingModel": "Spot", "Quantity": "24"},
+    {"CostInBillingCurrency": "-0.01", "ChargeType": "RoundingAdjustment", "PricingModel": "", "Quantity": "1"},
+    {"CostInBillingCurrency": "5", "ChargeType": "Purchase", "PricingModel": "OnDemand", "Quantity": "1"},
+))  # fmt: skip
+ACTUAL = (*BOTH, *(DAY | row for row in (
+    {"CostInBillingCurrency": "0", "ChargeType": "Usage", "PricingModel": "Reservation", "Quantity": "24",
+     "ReservationId": "r-1"},
+    {"CostInBillingCurrency": "720", "ChargeType": "Purchase", "PricingModel": "Reservation", "Quantity": "1",
+     "ReservationId": "r-1"},
+    {"CostInBillingCurrency": "-90", "ChargeType": "Refund", "PricingModel": "Reservation", "Quantity": "1",
+     "ReservationId": "r-1"},
+)))  # fmt: skip
+AMORTISED = (*BOTH, *(DAY | row for row in (
+    {"CostInBillingCurrency": "19.5", "ChargeType": "Usage", "PricingModel": "Reservation", "Quantity": "24",
+     "ReservationId": "r-1"},
+    {"CostInBillingCurrency": "4.5", "ChargeType": "UnusedReservation", "PricingModel": "Reservation", "Quantity": "5",
+     "ReservationId": "r-1"},
+    {"CostInBillingCurrency": "1.25", "ChargeType": "UnusedSavingsPlan", "PricingModel": "SavingsPlan", "Quantity": "1",
+     "ReservationId": "sp-1"},
+)))  # fmt: skip
+
+
+def cost_of(rows: Sequence[Mapping[str, str]]) -> Decimal:
+    """Return what the rows of Azure's file sum to."""
+    return sum((Decimal(row["CostInBillingCurrency"]) for row in rows), Decimal(0))
+
+
+def camel(name: str) -> str:
+    """Return a name of the EA file as the MCA file spells it."""
+    return {"BillingCurrencyCode": "billingCurrency"}.get(name, name[0].lower() + name[1:])
+
+
+@pytest.mark.parametrize("spelled", [str, str.upper, camel])
+def test_actual_and_amortised_azure_files_come_in_alone_or_together(
+    tmp_path: Path, spelled: Callable[[str], str]
+) -> None:
+    actual = written(tmp_path / "actual.csv", ACTUAL, spelled)
+    amortised = written(tmp_path / "amortised.csv", AMORTISED, spelled)
+    for name, paths in (("a", [actual]), ("m", [amortised]), ("am", [actual, amortised]), ("ma", [amortised, actual])):
+        report = import_files(str(tmp_path / name), paths)
+        assert report.quarantined == 0 and report.files[0].format == "Azure cost details"
+        (sums,) = taken(tmp_path / name, "SELECT sum(BilledCost), sum(EffectiveCost) FROM billing")
+        billed = cost_of(ACTUAL) if "a" in name else cost_of(BOTH)
+        effective = cost_of(AMORTISED) if "m" in name else cost_of(BOTH)
+        assert sums == (billed, effective)
+        assert report.already == (len(BOTH) if len(paths) == 2 else 0)
+    used = "SELECT sum(PricingQuantity) FROM billing WHERE CommitmentDiscountStatus = 'Used'"
+    assert taken(tmp_path / "am", used) == [(24.0,)]
+
+
+def test_azure_rows_are_what_focus_calls_them(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    import_files(str(lake), [written(tmp_path / name, rows) for name, rows in
+                             (("actual.csv", ACTUAL), ("amortised.csv", AMORTISED))])  # fmt: skip
+    sql = """SELECT BilledCost::DOUBLE, EffectiveCost::DOUBLE, ChargeCategory, PricingCategory,
+        CommitmentDiscountStatus, CommitmentDiscountType FROM billing"""
+    assert sorted(taken(lake, sql), key=str) == sorted([
+        (88.123456789012345, 88.123456789012345, "Usage", "Standard", None, None),
+        (20.0, 20.0, "Usage", "Dynamic", None, None),
+        (-0.01, -0.01, "Adjustment", None, None, None),
+        (5.0, 5.0, "Purchase", "Standard", None, None),
+        (0.0, 0.0, "Usage", "Committed", "Used", "Reservation"),
+        (720.0, 0.0, "Purchase", "Committed", None, "Reservation"),
+        (-90.0, 0.0, "Credit", "Committed", None, "Reservation"),
+        (0.0, 19.5, "Usage", "Committed", "Used", "Reservation"),
+        (0.0, 4.5, "Usage", "Committed", "Unused", "Reservation"),
+        (0.0, 1.25, "Usage", "Committed", "Unused", "Savings Plan"),
+    ], key=str)  # fmt: skip
+    one = """SELECT DISTINCT ChargePeriodStart::VARCHAR, ChargePeriodEnd::VARCHAR, BillingPeriodEnd::VARCHAR, Tags,
+        ResourceName, BillingCurrency, ServiceCategory, SkuPriceDetails ->> '$.InstanceType' FROM billing"""
+    assert taken(lake, one) == [
+        ("2026-05-31 00:00:00", "2026-06-01 00:00:00", "2026-06-01 00:00:00", '{"team": "ads"}', "vm-1", "EUR",
+         "Compute", "Standard_NC24ads_A100_v4")
+    ]  # fmt: skip
+
+
+def test_tags_that_are_no_json_are_kept_but_not_as_tags(tmp_path: Path) -> None:
+    rows = [BOTH[0] | {"Tags": 'team: "ads'}, BOTH[1] | {"Tags": '{"team": "ads"}'}, BOTH[2] | {"Tags": ""}]
+    import_files(str(tmp_path / "lake"), [written(tmp_path / "azure.csv", rows)])
+    found = taken(tmp_path / "lake", "SELECT Tags, x_extras ->> '$.tags' FROM billing ORDER BY BilledCost DESC")
+    assert found == [(None, '{team: "ads}'), ('{"team": "ads"}', None), (None, None)]
