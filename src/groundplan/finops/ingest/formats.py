@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from groundplan.errors import InputError
+from groundplan.finops.ingest.aws_cur import AWS_CUR
+from groundplan.finops.ingest.azure_costs import AZURE_COSTS
 from groundplan.finops.ingest.dcgm import DCGM
 from groundplan.finops.ingest.focus import FOCUS
+from groundplan.finops.ingest.gcp_billing import GCP_BILLING
 from groundplan.finops.ingest.head import Head
 from groundplan.finops.ingest.importer import Importer
 from groundplan.finops.ingest.mlflow import MLFLOW_CSV, MLFLOW_JSON, MLFLOW_STORE
 from groundplan.finops.ingest.nvidia_smi import NVIDIA_DMON, NVIDIA_SMI
+from groundplan.finops.ingest.opencost import OPENCOST
 from groundplan.finops.ingest.opencost_prices import OPENCOST_PRICES
 from groundplan.finops.ingest.prometheus import PROMETHEUS
 from groundplan.finops.ingest.rates import RATES
@@ -32,6 +36,10 @@ FORMATS: tuple[Importer, ...] = (
     MLFLOW_CSV,
     OPENCOST_PRICES,
     *TRACES,
+    AWS_CUR,
+    AZURE_COSTS,
+    GCP_BILLING,
+    OPENCOST,
     *tables(),
 )
 
