@@ -260,4 +260,4 @@ def test_a_bill_whose_tags_are_no_json_is_kept_and_can_be_allocated(tmp_path: Pa
     found = taken(tmp_path / "lake", "SELECT Tags, x_extras FROM billing ORDER BY BilledCost")
     assert found == [(None, '{"Tags":"{team: ads}"}'), ('{"team": "ads"}', None), (None, None)]
     result = allocate(AllocateRequest(str(tmp_path / "lake"), "team"))
-    assert {row["team"]: Decimal(row["cost_usd"]) for row in result.rows} == {"ads": 2, "(unknown)": 5}
+    assert {row["team"]: Decimal(row["cost_usd"]) for row in result.rows} == {"ads": 2, "(unknown)": 5, "(idle)": 0}
