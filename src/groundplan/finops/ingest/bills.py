@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -49,8 +50,10 @@ def object_of(cells: Mapping[str, str]) -> str:
     """Return the SQL of a JSON object that holds the cells which are not NULL."""
     if not cells:
         return "'{}'"
-    pairs = ", ".join(f"{literal(key)}, {sql}" for key, sql in cells.items())
-    return f"CAST(json_merge_patch('{{}}', json_object({pairs})) AS VARCHAR)"
+    pairs = ", ".join(
+        f"{literal(json.dumps(key) + ':')} || CAST(to_json({sql}) AS VARCHAR)" for key, sql in cells.items()
+    )
+    return f"('{{' || concat_ws(',', {pairs}) || '}}')"
 
 
 def charges(connection: Any, query: str, provider: str, checked: Mapping[str, str]) -> dict[str, str]:
