@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundplan.physics.queueing import (
+    batch_wait_s,
     erlang_b,
     erlang_c,
     md1_wait_s,
@@ -84,3 +85,32 @@ def test_every_law_broadcasts() -> None:
     broadcasts(mg1_wait_s, {**queue, "service_variation": (0.0, 1.0, 3.0)})
     broadcasts(mmc_wait_s, {**queue, "servers": SERVERS})
     broadcasts(mmc_wait_quantile_s, {**queue, "servers": SERVERS, "probability": (0.1, 0.5, 0.99)})
+
+
+def _waits_of_many_servers(rate: float, servers: int, count: int = 60_000) -> float:
+    """Mean wait of requests of one second before c servers, by hand: each goes to the server that is free first."""
+    import heapq
+
+    times = np.cumsum(np.random.default_rng(3).exponential(1.0 / rate, count))
+    free = [0.0] * servers
+    waited = 0.0
+    for at in times:
+        start = max(at, heapq.heappop(free))
+        waited += start - at
+        heapq.heappush(free, start + 1.0)
+    return waited / count
+
+
+@pytest.mark.parametrize("servers", [1, 2, 4, 8])
+@pytest.mark.parametrize("load", [0.5, 0.8])
+def test_waits_before_several_servers_are_those_of_a_simulation(servers, load):
+    rate = load * servers
+    law = float(batch_wait_s(rate, 1.0, 1.0, 1.0, servers))
+    assert law == pytest.approx(_waits_of_many_servers(rate, servers), rel=0.15)
+
+
+def test_batch_waits_broadcast():
+    servers = np.array([1, 2, 8])
+    waits = batch_wait_s(0.5 * servers, 1.0, 1.0, 1.0, servers)
+    for place, count in enumerate(servers):
+        assert waits[place] == batch_wait_s(0.5 * count, 1.0, 1.0, 1.0, count)

@@ -126,6 +126,7 @@ FINOPS_COMMANDS: dict[str, Callable[..., Answer]] = {
     "quarantine": finops.quarantine,
     "allocate": finops.allocate,
     "anomalies": finops.anomalies,
+    "recommend": finops.recommend,
     "statements": finops.statements,
     "units": finops.units,
     "variance": finops.variance,

@@ -236,3 +236,20 @@ def tco(
     from groundplan.tasks.finops.tco import tco as task
 
     return task(TcoRequest(brief, asked.sets, lake, asked.as_of)).to_dict()
+
+
+def recommend(
+    lake: LakeAt,
+    column: Money = "EffectiveCost",
+    start: From = None,
+    end: To = None,
+    currency: Currency = None,
+    *,
+    asked: Asked,
+) -> Answer:
+    """What to do about waste: idle and oversized jobs, spot, repeated runs, each with dollars, evidence and risk."""
+    from groundplan.tasks.finops.allocate import AllocateRequest
+    from groundplan.tasks.finops.recommend import recommend as task
+
+    request = AllocateRequest(lake, "team", column, _day("--from", start), _day("--to", end), None, currency)
+    return task(request).to_dict()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from groundplan.catalog.catalog import Catalog
@@ -58,7 +60,7 @@ def vision_replica(
     """Return one device that takes up to `batch` samples at once: a sample is a request of one token in and one out."""
     sizes = np.arange(1.0, batch + 1.0)
     seconds = np.concatenate([[0.0], batch_s(model, precision, accelerator, catalog, sizes)])
-    watts = accelerator.tdp_w or 0.0
+    watts = math.nan if accelerator.tdp_w is None else accelerator.tdp_w
     return Replica(
         law=IterationLaw(seconds, 0.0, 0.0, 0.0, 0.0),
         devices=1,

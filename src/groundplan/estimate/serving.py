@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -150,10 +151,15 @@ def replica_of(setting: ServingSetting, context: float, usd_per_hour: float | No
         kv_token_bytes=sent_token_bytes(setting, context),
         request_s=engine.request_s,
         start_s=STARTING_S + weights / LOADING_BYTES_PER_S / setting.cluster.nodes,
-        watts_busy=power_w(setting, 1.0) or 0.0,
-        watts_idle=power_w(setting, 0.0) or 0.0,
+        watts_busy=_or_nan(power_w(setting, 1.0)),
+        watts_idle=_or_nan(power_w(setting, 0.0)),
         usd_per_hour=usd_per_hour,
     )
+
+
+def _or_nan(watts: float | None) -> float:
+    """Return a power, NaN where it is unknown: energy made of it is unknown as well, never 0."""
+    return math.nan if watts is None else watts
 
 
 Terms = Mapping[str, float]

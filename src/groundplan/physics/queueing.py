@@ -171,9 +171,10 @@ def batch_wait_s(arrival_per_s: Floats, service_s: Floats, batch_s: Floats, each
 
     Notes
     -----
-    ``W = C(c, lambda s) (batch / 2) (1 + rho / (c (1 - rho)))`` with ``rho = lambda each / c``: who finds all servers
-    busy waits for what is left of a batch, and for the batches before. One server and batches of one give M/D/1, many
-    requests before c servers half of M/M/c as for constant service [3].
+    ``W = C(c, lambda s) batch (1 / (c + 1) + rho / (2 c (1 - rho)))`` with ``rho = lambda each / c``: who finds all
+    servers busy waits for the first of c batches to end, which is ``batch / (c + 1)`` away on average, and for the
+    batches before. One server and batches of one give M/D/1; near saturation half of M/M/c, as for constant service
+    [3].
 
     >>> float(batch_wait_s(0.5, 1.0, 1.0, 1.0, 1)), float(md1_wait_s(0.5, 1.0))
     (0.5, 0.5)
@@ -182,7 +183,8 @@ def batch_wait_s(arrival_per_s: Floats, service_s: Floats, batch_s: Floats, each
     """
     load = np.asarray(offered_load(arrival_per_s, each_s), dtype=float) / servers
     busy = erlang_c(offered_load(arrival_per_s, service_s), servers)
-    mean = busy * batch_s / 2.0 * (1.0 + load / (servers * _positive(1.0 - load)))
+    first = 1.0 / (np.asarray(servers, dtype=float) + 1.0)
+    mean = busy * batch_s * (first + load / (2.0 * np.asarray(servers) * _positive(1.0 - load)))
     return np.where(load < 1.0, mean, np.inf)[()]
 
 

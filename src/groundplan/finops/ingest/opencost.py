@@ -72,8 +72,7 @@ def _allocations(read: Any, head: Head) -> Iterator[tuple[str, Any]]:
         raise InputError(f"{head.path} has no list of windows under data", "save the answer of /allocation as it is")
     for window in windows:
         inside = window.get("allocations", window) if isinstance(window, dict) else None
-        for name, said in (inside or {}).items():
-            yield name, said
+        yield from (inside or {}).items()
 
 
 def _cells(name: str, said: Any) -> list[str | None]:

@@ -58,7 +58,9 @@ def cell(name: str, kind: str, source: str = "VARCHAR") -> str:
     if kind == "time":
         formats = ", ".join(map(literal, TIME_FORMATS))
         iso = f"CAST(try_cast({text} AS TIMESTAMPTZ) AS TIMESTAMP)"  # which reads 4/1/26 as a day of the year 4
-        return f"coalesce(try_strptime({text}, [{formats}]), {iso})"
+        # Most cells are ISO: the list of formats, five times as slow, is tried on the others alone.
+        other = f"coalesce(try_strptime({text}, [{formats}]), {iso})"
+        return f"CASE WHEN {text} LIKE '____-__-__%' THEN {iso} ELSE {other} END"
     sql = {"money": "DECIMAL(38, 15)", "number": "DOUBLE", "integer": "BIGINT"}[kind]
     return f"try_cast({text} AS {sql})"
 

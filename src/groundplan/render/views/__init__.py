@@ -36,6 +36,7 @@ VIEWS = {
     "finops-check": "finops.check",
     "finops-variance": "finops.variance",
     "finops-units": "finops.units",
+    "finops-recommend": "finops.recommend",
     "finops-statement": "finops.statement",
     "finops-statements": "finops.statement",
     "finops-tco": "finops.tco",

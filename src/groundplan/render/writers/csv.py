@@ -31,6 +31,7 @@ TABLES = {
     "finops-check": "budgets",
     "finops-variance": "steps",
     "finops-units": "units",
+    "finops-recommend": "recommendations",
     "finops-statement": "lines",
     "finops-statements": "statements",
 }

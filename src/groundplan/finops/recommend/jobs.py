@@ -1,0 +1,149 @@
+"""Waste of single jobs: accelerators held idle, too many or too large for the work, on demand where spot would do."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from groundplan.finops.recommend.rows import NotJudged, Recommendation
+
+GRACE_HOURS = 1.0  # idle accelerator-hours a job may have: start, loading, the end (assumed)
+IDLE_SHARE = 0.3
+LOW_SHARE = 0.5
+LEAST_SHARE = 1e-3  # of all that jobs cost; less is not worth a line
+TARGET = 0.7  # share of time with kernels that fewer accelerators should show (assumed)
+SLICES = 7
+SLICE_BYTES = 5e9  # of the smallest MIG slice of a 40 GB accelerator
+RESTART_S = 600.0  # to get a machine again and load (assumed)
+MONTH_HOURS = 730.0
+MOST = 10  # of a kind that are listed one by one
+
+Jobs = Sequence[dict[str, Any]]
+
+
+def idle(jobs: Jobs, per_month: float) -> list[Recommendation]:
+    """Return jobs that held accelerators for hours without work; low: what is left after an hour's grace each."""
+    whole = sum(job["cost"] for job in jobs)
+    found = []
+    for job in jobs:
+        wasted, hours = job["idle_cost"] or 0.0, job["idle_hours"] or 0.0
+        if wasted < IDLE_SHARE * job["cost"] or wasted < LEAST_SHARE * whole or hours <= GRACE_HOURS * job["gpus"]:
+            continue
+        beyond = wasted * (1.0 - GRACE_HOURS * job["gpus"] / hours)
+        running = job["outcome"] == "RUNNING"
+        found.append(
+            Recommendation(
+                "idle",
+                f"job {job['job_id']} ({_whose(job)}): {job['gpus']:g} accelerators idle, {hours:,.0f} hours of one",
+                beyond * per_month,
+                wasted * per_month,
+                f"{wasted / job['cost']:.0%} of its ${job['cost']:,.0f}: no process, or loaded without kernels",
+                "a person may be about to come back to it"
+                if running
+                else "none: it has ended; stop the next one in time",
+                f"scancel {job['job_id']}"
+                if running
+                else f"sacctmgr modify user {job['user']} set GrpTRESRunMins=gres/gpu=MINUTES",
+            )
+        )
+    return found[:MOST]
+
+
+def oversized(jobs: Jobs, per_month: float) -> list[Recommendation]:
+    """Return jobs whose accelerators were mostly low: a slice would do, or fewer of them."""
+    whole = sum(job["cost"] for job in jobs)
+    found = []
+    for job in jobs:
+        low = job["low_cost"] or 0.0
+        if job["engine"] is None or job["slice"] or low < LOW_SHARE * job["cost"] or job["cost"] < LEAST_SHARE * whole:
+            continue
+        fits = job["gpus"] == 1 and (job["memory_bytes"] or math.inf) <= SLICE_BYTES
+        needed = 1 / SLICES if fits else max(1, math.ceil(job["gpus"] * job["engine"] / TARGET))
+        saved = job["cost"] * (1.0 - needed / job["gpus"])
+        if saved <= 0.0:
+            continue
+        to = "a 1g MIG slice" if fits else f"{needed:g} accelerators"
+        asks = "gpu:1g.5gb:1" if fits else f"gpu:{needed:g}"
+        found.append(
+            Recommendation(
+                "right-size",
+                f"job {job['job_id']} ({_whose(job)}): {to} in place of {job['gpus']:g}",
+                low * (1.0 - needed / job["gpus"]) * per_month,
+                saved * per_month,
+                f"kernels ran {job['engine']:.0%} of the time; {low / job['cost']:.0%} of its cost in the state low",
+                "it may take longer where its work comes in bursts",
+                f"sbatch --gres={asks} ...",
+            )
+        )
+    return found[:MOST]
+
+
+def spot(jobs: Jobs, prices: Jobs, per_month: float) -> tuple[list[Recommendation], list[NotJudged]]:
+    """Return what jobs that save checkpoints would cost on spot machines: interrupted, set back, begun again.
+
+    A job says how often it saves by the label `checkpoint_s`. Without checkpoints spot is never recommended.
+    """
+    known = [price for price in prices if price["interruptions"] is not None]
+    if not known:
+        return [], [NotJudged("spot", "spot prices and interruption bands: import a price list and the spot advisor")]
+    able = [(job, saves) for job in jobs if (saves := _checkpoint_s(job)) is not None]
+    if not able:
+        return [], [NotJudged("spot", "jobs that say how often they save: label checkpoint_s=SECONDS")]
+    dearest = max(price["share"] for price in known)
+    worst = max(price["interruptions"] for price in known)
+    per_hour = -math.log(max(1.0 - worst, 1e-6)) / MONTH_HOURS  # of one machine
+    cost = sum(job["cost"] for job, _ in able)
+    kept = sum(
+        job["cost"] * (1.0 - dearest * (1.0 + per_hour * max(job["gpus"] / 8, 1) * (saves / 2 + RESTART_S) / 3600))
+        for job, saves in able
+    )
+    if kept <= 0.0:
+        return [], []
+    return [
+        Recommendation(
+            "spot",
+            f"{len(able)} jobs that save checkpoints, on spot machines",
+            0.5 * kept * per_month,
+            kept * per_month,
+            f"they cost ${cost:,.0f}; spot is {dearest:.0%} of on demand, {worst:.0%} are taken back in a month",
+            "spot may not be there when it is wanted; half the saving is the low end",
+            "sbatch --partition=spot --requeue ...",
+        )
+    ], []
+
+
+def repeated(runs: Jobs, per_month: float) -> list[Recommendation]:
+    """Return experiments that ran again with the very same parameters."""
+    return [
+        Recommendation(
+            "duplicate",
+            f"experiment {run['experiment']}: {run['repeats']} more runs of a configuration that had finished",
+            0.0,
+            run["cost"] * per_month,
+            f"configuration {run['configuration'][:12]} finished before; repeats cost ${run['cost']:,.0f}",
+            "repeats may be meant: seeds that are no parameter, checks",
+            f"mlflow runs list --experiment-name {run['experiment']}",
+        )
+        for run in runs[:MOST]
+    ]
+
+
+def _checkpoint_s(job: dict[str, Any]) -> float | None:
+    labels = json.loads(job["labels"] or "{}")
+    try:
+        seconds = float(labels["checkpoint_s"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return seconds if 0.0 < seconds < math.inf else None
+
+
+def _limit(job: dict[str, Any]) -> str:
+    """Return the command that keeps a user's running jobs from holding so many accelerator-minutes again."""
+    minutes = max(1, round((job["gpu_hours"] - (job["idle_hours"] or 0.0)) * 60))
+    return f"sacctmgr modify user {job['user']} set GrpTRESRunMins=gres/gpu={minutes}"
+
+
+def _whose(job: dict[str, Any]) -> str:
+    return " ".join(str(part) for part in (job["account"], job["user"], job["name"]) if part)

@@ -1,0 +1,79 @@
+"""Recommendations: the waste that was planted is found with its dollars; where there is none, nothing is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from groundplan.finops.recommend.jobs import repeated, spot
+from groundplan.tasks.finops.allocate import AllocateRequest
+from groundplan.tasks.finops.lake import import_files
+from groundplan.tasks.finops.recommend import RecommendResult, recommend
+
+from .conftest import COLUMNS
+
+Bill = Callable[..., Path]
+SACCT = "JobID|JobName|User|Account|State|Submit|Start|End|AllocTRES|NodeList|Comment"
+FIELDS = ("timestamp", "Hostname", "gpu", "hpc_job", "DCGM_FI_PROF_GR_ENGINE_ACTIVE", "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE",
+          "DCGM_FI_DEV_FB_USED")  # fmt: skip
+
+
+@pytest.fixture
+def advised(tmp_path: Path, bill: Bill) -> Callable[..., RecommendResult]:
+    """Return a function that advises on one node of 8 at $8 an hour for a day, held by one job of a given activity."""
+
+    def advise(engine: Callable[[int], float], memory_mib: int = 30_000, state: str = "COMPLETED") -> RecommendResult:
+        end = "Unknown" if state == "RUNNING" else "2026-05-02T00:00:00"
+        job = f"7|train|ann|a|{state}|2026-05-01T00:00:00|2026-05-01T00:00:00|{end}|gres/gpu=8|n1|"
+        (tmp_path / "sacct.txt").write_text(f"{SACCT}\n{job}\n")
+        charges = [
+            ("8", "8", "USD", f"2026-05-01T{hour:02}:00:00Z", f"2026-05-01T{hour + 1:02}:00:00Z", "i", "", "n1")
+            for hour in range(23)
+        ]
+        charges.append(("8", "8", "USD", "2026-05-01T23:00:00Z", "2026-05-02T00:00:00Z", "i", "", "n1"))
+        samples = [
+            (f"2026-05-01T{hour:02}:00:00Z", "n1", str(gpu), "7", engine(hour), 0.5, memory_mib)
+            for hour in range(24)
+            for gpu in range(8)
+        ]
+        files = [bill("b.csv", charges, (*COLUMNS, "ResourceName")), bill("d.csv", samples, FIELDS)]
+        import_files(str(tmp_path / "lake"), [*files, tmp_path / "sacct.txt"])
+        return recommend(AllocateRequest(str(tmp_path / "lake")))
+
+    return advise
+
+
+def test_idle_hours_are_found_with_their_dollars(advised: Callable[..., RecommendResult]) -> None:
+    found = advised(lambda hour: 0.95 if hour < 12 else 0.0, state="RUNNING")
+    (row,) = found.recommendations
+    assert row["kind"] == "idle" and row["command"] == "scancel 7"
+    assert float(row["high_usd"]) == pytest.approx(12 * 8 * 30)  # half a day of the node, thirty times
+    assert float(row["low_usd"]) == pytest.approx(11 * 8 * 30)  # less an hour's grace of each accelerator
+
+
+def test_accelerators_that_are_hardly_used_are_too_many(advised: Callable[..., RecommendResult]) -> None:
+    (row,) = advised(lambda hour: 0.15).recommendations
+    assert row["kind"] == "right-size" and "2 accelerators in place of 8" in row["what"]
+    assert float(row["high_usd"]) == pytest.approx(24 * 8 * 30 * 6 / 8)
+
+
+def test_a_busy_fleet_is_left_alone_and_what_cannot_be_judged_is_said(advised: Callable[..., RecommendResult]) -> None:
+    found = advised(lambda hour: 0.97)
+    assert found.recommendations == ()
+    assert {row["kind"] for row in found.not_judged} == {"spot", "duplicate"}
+
+
+def test_spot_is_never_recommended_without_checkpoints() -> None:
+    prices = [{"share": 0.3, "interruptions": 0.1}]
+    job = {"job_id": "1", "cost": 1000.0, "gpus": 8.0, "labels": "{}"}
+    assert spot([job], prices, 1.0)[0] == []
+    (row,), _ = spot([job | {"labels": '{"checkpoint_s": "1800"}'}], prices, 1.0)
+    assert 690 < row.high_usd < 700  # 70 % off, less what interruptions set back
+    assert spot([job], [], 1.0)[1][0].kind == "spot"
+
+
+def test_repeats_of_a_finished_configuration_are_counted() -> None:
+    (row,) = repeated([{"experiment": "e", "configuration": "abc", "repeats": 2, "cost": 50.0}], 2.0)
+    assert (row.low_usd, row.high_usd) == (0.0, 100.0)
