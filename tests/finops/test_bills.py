@@ -12,7 +12,10 @@ import duckdb
 import pytest
 
 from groundplan.finops.lake.lake import Lake
+from groundplan.tasks.finops.allocate import AllocateRequest, allocate
 from groundplan.tasks.finops.lake import import_files, quarantine
+
+from .conftest import charge
 
 Bill = Callable[..., Path]
 HOUR = {"line_item_usage_start_date": "2026-05-01T00:00:00.000Z",
@@ -249,3 +252,12 @@ def test_tags_that_are_no_json_are_kept_but_not_as_tags(tmp_path: Path) -> None:
     import_files(str(tmp_path / "lake"), [written(tmp_path / "azure.csv", rows)])
     found = taken(tmp_path / "lake", "SELECT Tags, x_extras ->> '$.tags' FROM billing ORDER BY BilledCost DESC")
     assert found == [(None, '{team: "ads}'), ('{"team": "ads"}', None), (None, None)]
+
+
+def test_a_bill_whose_tags_are_no_json_is_kept_and_can_be_allocated(tmp_path: Path, bill: Bill) -> None:
+    rows = [charge("1", tags="{team: ads}"), charge("2", tags='{"team": "ads"}'), charge("4")]
+    import_files(str(tmp_path / "lake"), [bill("a.csv", rows)])
+    found = taken(tmp_path / "lake", "SELECT Tags, x_extras FROM billing ORDER BY BilledCost")
+    assert found == [(None, '{"Tags":"{team: ads}"}'), ('{"team": "ads"}', None), (None, None)]
+    result = allocate(AllocateRequest(str(tmp_path / "lake"), "team"))
+    assert {row["team"]: Decimal(row["cost_usd"]) for row in result.rows} == {"ads": 2, "(unknown)": 5, "(idle)": 0}

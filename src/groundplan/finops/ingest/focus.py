@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from groundplan.finops.ingest.head import Head
@@ -22,10 +23,10 @@ def _selects(connection: Any, head: Head) -> dict[str, str]:
     billing = datasets()["billing"]
     known = {name: kind for name, kind in billing.columns.items() if name in head.columns}
     columns = {name: cell(name, kind, head.columns[name]) for name, kind in known.items()}
+    objects = [name for name, kind in known.items() if kind == "json" and head.columns[name] == "VARCHAR"]
+    columns |= {name: f"CASE WHEN json_valid({quoted(name)}) THEN {quoted(name)} END" for name in objects}
     stray = [name for name in head.columns if name and name not in billing.columns]
-    if stray:
-        pairs = ", ".join(f"{literal(name)}, {quoted(name)}" for name in stray)
-        columns["x_extras"] = f"CAST(json_object({pairs}) AS VARCHAR)"
+    columns["x_extras"] = _extras(stray, objects)
     columns["BillingCurrency"] = f"upper(trim({columns['BillingCurrency']}))"
     problems = [
         unreadable(name, kind, head.columns[name]) for name, kind in known.items() if kind not in ("text", "json")
@@ -34,6 +35,20 @@ def _selects(connection: Any, head: Head) -> dict[str, str]:
         start, end = columns["ChargePeriodStart"], columns["ChargePeriodEnd"]
         problems.append((f"{end} < {start}", literal("ChargePeriodEnd lies before ChargePeriodStart")))
     return {"billing": select_rows(billing, columns, problems)}
+
+
+def _extras(stray: Sequence[str], objects: Sequence[str]) -> str:
+    """Return the SQL of what has no column: stray columns, and tags and the like that are no JSON."""
+    pairs = ", ".join(f"{literal(name)}, {quoted(name)}" for name in stray)
+    plain = f"CAST(json_object({pairs}) AS VARCHAR)" if stray else "NULL"
+    if not objects:
+        return plain
+    wrong = " OR ".join(f"(NOT json_valid({quoted(name)})) IS TRUE" for name in objects)
+    texts = ", ".join(
+        f"{literal(name)}, CASE WHEN NOT json_valid({quoted(name)}) THEN {quoted(name)} END" for name in objects
+    )
+    merged = f"CAST(json_merge_patch(coalesce({plain}, '{{}}'), json_object({texts})) AS VARCHAR)"
+    return f"CASE WHEN {wrong} THEN {merged} ELSE {plain} END"
 
 
 FOCUS = Importer("FOCUS", _recognises, _selects)

@@ -137,7 +137,7 @@ def _rejected(connection: Any, dataset: Dataset, version: int) -> str | None:
     reason = "'line ' || line || ': ' || replace(lower(CAST(any_value(error_type) AS VARCHAR)), '_', ' ')"
     return (
         f"SELECT {empty}, {reason} AS {PROBLEM}, CAST(to_json(any_value(csv_line)) AS VARCHAR) AS {RAW}, "
-        f"{version} AS {IMPORT} FROM reject_errors GROUP BY file_id, line"
+        f"{version} AS {IMPORT} FROM reject_errors GROUP BY line"  # one file, which a query may read twice
     )
 
 

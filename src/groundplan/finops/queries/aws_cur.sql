@@ -56,11 +56,10 @@ FROM costed;
 
 CREATE OR REPLACE TEMP VIEW bill_rows AS
 WITH parts AS (
-    SELECT
-        *,
-        unnest(CASE WHEN unused <> 0 AND problem IS NULL AND unblended IS NOT NULL THEN [FALSE, TRUE] ELSE [FALSE] END)
-            AS is_unused
-    FROM cur_lines
+    SELECT *, FALSE AS is_unused FROM cur_lines
+    UNION ALL
+    SELECT *, TRUE FROM cur_lines
+    WHERE kind IN ('RIFee', 'SavingsPlanRecurringFee') AND unused <> 0 AND problem IS NULL AND unblended IS NOT NULL
 )
 SELECT
     * EXCLUDE (problem),

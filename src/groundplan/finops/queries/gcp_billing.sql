@@ -51,13 +51,10 @@ FROM parsed;
 
 CREATE OR REPLACE TEMP VIEW bill_rows AS
 WITH parts AS (
-    SELECT
-        *,
-        unnest(CASE WHEN problem IS NULL AND amount IS NOT NULL
-            THEN list_prepend(CAST(NULL AS STRUCT("name" VARCHAR, amount VARCHAR, full_name VARCHAR, id VARCHAR, "type" VARCHAR)),
-                coalesce(grants, []))
-            ELSE [NULL] END) AS granted
+    SELECT *, CAST(NULL AS STRUCT("name" VARCHAR, amount VARCHAR, full_name VARCHAR, id VARCHAR, "type" VARCHAR)) AS granted
     FROM gcp_rows
+    UNION ALL
+    SELECT *, unnest(grants) FROM gcp_rows WHERE len(grants) > 0 AND problem IS NULL AND amount IS NOT NULL
 ), told AS (
     SELECT *, granted IS NOT NULL AS is_grant FROM parts
 )
