@@ -195,7 +195,7 @@ def _session(master: str) -> Any:
     here = _address_towards([(host, int(port)) for host, _, port in places])
     if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
         raise GroundplanError("Spark needs Java, and there is none here", "install Java 17 or set JAVA_HOME")
-    settings: dict[str, bool | float | int | str] = {
+    settings: dict[str, bool | float | int | str | None] = {
         "spark.driver.host": here,  # where the cluster reaches us
         "spark.driver.bindAddress": here,
         "spark.ui.enabled": "false",
