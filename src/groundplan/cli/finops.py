@@ -19,6 +19,8 @@ Currency = Annotated[
     str | None, typer.Option("--currency", metavar="CODE", help="Convert into it, at the dated rates of the lake.")
 ]
 
+On = Annotated[str, typer.Option("--engine", metavar="ENGINE", help="duckdb, or spark://HOST:PORT where it has grown.")]
+
 
 def import_(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, or folders of files.")],
@@ -36,11 +38,13 @@ def import_(
     return import_files(lake, paths).to_dict()
 
 
-def total(lake: LakeAt, column: Money = "BilledCost", currency: Currency = None, *, asked: Asked) -> Answer:
+def total(
+    lake: LakeAt, column: Money = "BilledCost", currency: Currency = None, engine: On = "duckdb", *, asked: Asked
+) -> Answer:
     """Add up all charges of the lake, to the last decimal."""
     from groundplan.tasks.finops.lake import total as task
 
-    return task(lake, column, currency).to_dict()
+    return task(lake, column, currency, engine).to_dict()
 
 
 def quarantine(lake: LakeAt, *, asked: Asked) -> Answer:
@@ -82,6 +86,7 @@ def allocate(
         typer.Option("--rules", metavar="YAML", help="Whose tags and accounts are, how to divide the rest."),
     ] = None,
     currency: Currency = None,
+    engine: On = "duckdb",
     *,
     asked: Asked,
 ) -> Answer:
@@ -92,7 +97,7 @@ def allocate(
     from groundplan.tasks.finops.allocate import AllocateRequest
     from groundplan.tasks.finops.allocate import allocate as task
 
-    request = AllocateRequest(lake, by, column, _day("--from", start), _day("--to", end), rules, currency)
+    request = AllocateRequest(lake, by, column, _day("--from", start), _day("--to", end), rules, currency, engine)
     return task(request).to_dict()
 
 
@@ -110,6 +115,7 @@ def anomalies(
     column: Money = "EffectiveCost",
     rules: Annotated[Path | None, typer.Option("--rules", metavar="YAML", help="Whose tags and accounts are.")] = None,
     currency: Currency = None,
+    engine: On = "duckdb",
     *,
     asked: Asked,
 ) -> Answer:
@@ -119,7 +125,7 @@ def anomalies(
     """
     from groundplan.tasks.finops.anomalies import anomalies as task
 
-    return task(lake, column, rules, currency).to_dict()
+    return task(lake, column, rules, currency, engine).to_dict()
 
 
 BudgetFile = Annotated[Path, typer.Option("--budgets", metavar="YAML", help="The budgets.")]

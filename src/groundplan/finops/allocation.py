@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from groundplan.errors import GroundplanError, InputError, UnknownName
-from groundplan.finops.lake.engine import query_text, rows
+from groundplan.finops.lake.engine import DUCKDB, query_text, rows
 from groundplan.finops.lake.lake import Lake
 from groundplan.finops.money import charges
 from groundplan.finops.rules import DIMENSIONS, Rules
@@ -67,7 +67,13 @@ class Allocation:
 
 
 def allocate(
-    lake: Lake, dimension: str, column: str, period: Period, rules: Rules, currency: str | None = None
+    lake: Lake,
+    dimension: str,
+    column: str,
+    period: Period,
+    rules: Rules,
+    currency: str | None = None,
+    engine: str = DUCKDB,
 ) -> Allocation:
     """Divide the charges of a period.
 
@@ -85,7 +91,7 @@ def allocate(
     """
     if dimension not in DIMENSIONS:
         raise UnknownName("dimension", dimension, DIMENSIONS)
-    connection, into = prepare(lake, column, period, currency)
+    connection, into = prepare(lake, column, period, currency, engine)
     (total,) = connection.execute(query_text("period_total")).fetchone()
     if total is None:
         raise InputError(
@@ -104,15 +110,17 @@ def allocate(
     return Allocation(dimension, into, total, shares, state_cost, state_hours)
 
 
-def prepare(lake: Lake, column: str, period: Period, currency: str | None = None) -> tuple[Any, str]:
-    """Return a connection on which the fleet's bill of a period is divided into pieces of jobs, and the currency.
+def prepare(
+    lake: Lake, column: str, period: Period, currency: str | None = None, engine: str = DUCKDB
+) -> tuple[Any, str]:
+    """Return an engine on which the fleet's bill of a period is divided into pieces of jobs, and the currency.
 
     Raises
     ------
     InputError, UnknownName
         No charges, no such column, or a currency without a rate.
     """
-    connection = lake.connect()
+    connection = lake.connect(engine)
     into = charges(lake, connection, column, currency)
     for name, value in {"period_start": period.start, "period_end": period.end, **THRESHOLDS}.items():
         connection.execute(f"SET VARIABLE {name} = ?", [value])
@@ -155,7 +163,9 @@ def _states(connection: Any, idle: Decimal, fleet: Decimal) -> tuple[dict[State,
     for row in found:
         cost[State(row["state"])] = Decimal(repr(row["cost"])).quantize(Decimal("1e-12"))
         hours[State(row["state"])] = row["gpu_s"] / 3600
-    (capacity,) = connection.execute("SELECT coalesce(sum(gpus * epoch(until - since)), 0) FROM fleet").fetchone()
+    (capacity,) = connection.execute(
+        "SELECT coalesce(sum(gpus * (epoch(until) - epoch(since))), 0) FROM fleet"
+    ).fetchone()
     hours[State.UNALLOCATED] = capacity / 3600 - sum(hours.values())
     cost[State.UNALLOCATED] = idle
     largest = max(cost, key=lambda state: cost[state])

@@ -40,8 +40,8 @@ def charges(lake: Lake, connection: Any, column: str, currency: str | None = Non
     lake.need("billing", "a billing export")
     found = [row[0] for row in connection.execute("SELECT DISTINCT BillingCurrency FROM billing ORDER BY 1").fetchall()]
     into = (currency or (found[0] if len(found) == 1 else "USD")).upper()
-    connection.execute(query_text("charges").replace(":cost", quoted(column)))
     connection.execute("SET VARIABLE into_currency = ?", [into])
+    connection.execute(query_text("charges").replace(":cost", quoted(column)))
     if found == [into]:
         return into
     missing = rows(connection, query_text("missing_rates"))

@@ -16,9 +16,9 @@ from groundplan.finops.ingest.formats import importer_of
 from groundplan.finops.ingest.head import Head, look
 from groundplan.finops.ingest.importer import Importer
 from groundplan.finops.lake.datasets import PROBLEM, RAW, Dataset, datasets
-from groundplan.finops.lake.engine import connect, literal, quoted, rows
+from groundplan.finops.lake.engine import IMPORT, connect, literal, quoted, rows
 from groundplan.finops.lake.folder import filesystem_of
-from groundplan.finops.lake.lake import IMPORT, Lake
+from groundplan.finops.lake.lake import Lake
 from groundplan.finops.lake.manifest import Commit, Part, Source, append, now
 
 EXAMPLES = 3

@@ -1,16 +1,40 @@
-"""DuckDB as the lake uses it: offline, bounded in memory, in UTC; values bound, names quoted."""
+"""What answers the queries: DuckDB, offline, bounded in memory, in UTC; or Spark. Values bound, names quoted."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from groundplan.errors import GroundplanError
 
 MEMORY = os.environ.get("GROUNDPLAN_LAKE_MEMORY", "3GB")
 QUERIES = Path(__file__).parents[1] / "queries"
+IMPORT = "x_import"  # number of the commit that brought a row
+DUCKDB = "duckdb"
+
+
+class Cursor(Protocol):
+    """Rows of a statement."""
+
+    @property
+    def description(self) -> Any:
+        """Return a sequence a column; its name is first."""
+
+    def fetchone(self) -> Any:
+        """Return the next row; None after the last."""
+
+    def fetchall(self) -> Any:
+        """Return the rows that are left."""
+
+
+class Engine(Protocol):
+    """What a query needs of what answers it. Statements are in the dialect of DuckDB, whose
+    connection is one."""
+
+    def execute(self, sql: str, values: Any = None) -> Cursor:
+        """Run statements with bound values and return the rows of the last."""
 
 
 def connect(work: Path | None = None) -> Any:

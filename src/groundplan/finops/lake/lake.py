@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from groundplan.errors import InputError, UnknownName
 from groundplan.finops.lake.datasets import PROBLEM, RAW, Dataset, datasets
-from groundplan.finops.lake.engine import connect, literal, quoted, rows
+from groundplan.finops.lake.engine import DUCKDB, IMPORT, Engine, connect, literal, quoted, rows
 from groundplan.finops.lake.folder import Folder, LocalFolder, RemoteFolder, filesystem_of, folder_at
 from groundplan.finops.lake.manifest import FOLDER, Commit, Part, commits
 
-IMPORT = "x_import"  # number of the commit that brought a row
+Scan = Callable[[Dataset, Iterable[Part]], str]  # what reads parts of a dataset
 
 
 class Lake:
@@ -62,48 +62,51 @@ class Lake:
         if not self.holds(dataset):
             raise InputError(f"the lake has no {dataset}", f"import {what} first: groundplan finops import")
 
-    def connect(self) -> Any:
-        """Return a DuckDB connection with one view a dataset; keyed rows in their last version, bad rows left out."""
+    def connect(self, engine: str = DUCKDB) -> Any:
+        """Return an engine with one view a dataset; keyed rows in their last version, bad rows left out.
+
+        Parameters
+        ----------
+        engine : str
+            ``duckdb``, whose engine is a connection, or ``spark://HOST:PORT``.
+        """
+        opened, scan = self._duckdb() if engine == DUCKDB else self._spark(engine)
+        for dataset in datasets().values():
+            opened.execute(f"CREATE OR REPLACE TEMP VIEW {dataset.name} AS {self._view_sql(dataset, scan)}")
+        return opened
+
+    def _duckdb(self) -> tuple[Engine, Scan]:
         connection = connect()
         filesystem = filesystem_of(self.folder)
         if filesystem is not None:
             connection.register_filesystem(filesystem)
-        for dataset in datasets().values():
-            connection.execute(f"CREATE VIEW {dataset.name} AS {self.view_sql(dataset)}")
-        return connection
+        return connection, self.parts_sql
 
-    def view_sql(self, dataset: Dataset) -> str:
-        """Return the SELECT behind a dataset's view."""
+    def _spark(self, master: str) -> tuple[Engine, Scan]:
+        from groundplan.finops.lake.spark import SparkEngine
+
+        engine = SparkEngine(master, sum(part.rows for commit in self.commits for part in commit.parts))
+        return engine, lambda dataset, parts: engine.scan(dataset, [self.folder.address(part.path) for part in parts])
+
+    def _view_sql(self, dataset: Dataset, scan: Scan) -> str:
         parts = self.parts(dataset.name)
         if not parts:
             return f"SELECT {_nothing(dataset)} WHERE false"
         whole, partial = ([part for part in parts if part.partial is kind] for kind in (False, True))
         sql = " UNION ALL ".join(
-            [self._rows_sql(dataset, whole)] * bool(whole) + [self._merged_sql(dataset, partial)] * bool(partial)
+            [_rows_sql(dataset, scan(dataset, whole))] * bool(whole)
+            + [_merged_sql(dataset, scan(dataset, partial))] * bool(partial)
         )
         if dataset.key:
             key = ", ".join(quoted(column) for column in dataset.key)
             sql += f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {IMPORT} DESC) = 1"
         return sql
 
-    def _rows_sql(self, dataset: Dataset, parts: list[Part]) -> str:
-        columns = ", ".join(quoted(column) for column in dataset.columns)
-        return f"SELECT {columns} FROM {self.parts_sql(dataset, parts)} WHERE {PROBLEM} IS NULL"
-
     def parts_sql(self, dataset: Dataset, parts: Iterable[Part]) -> str:
         """Return what reads parts of a dataset; columns that came to it after a part was written are NULL."""
         files = ", ".join(literal(self.folder.address(part.path)) for part in parts)
         written = f"SELECT * FROM read_parquet([{files}], union_by_name = true)"
         return f"({written} UNION ALL BY NAME SELECT {_nothing(dataset)} WHERE false)"
-
-    def _merged_sql(self, dataset: Dataset, parts: list[Part]) -> str:
-        """Return the SELECT of rows whose columns came in several files."""
-        columns = ", ".join(
-            quoted(column) if column in dataset.merge else f"max({quoted(column)}) AS {quoted(column)}"
-            for column in dataset.columns
-        )
-        same = ", ".join(map(quoted, dataset.merge))
-        return f"SELECT {columns} FROM ({self._rows_sql(dataset, parts)}) GROUP BY {same}"
 
     def quarantine(self) -> list[dict[str, Any]]:
         """Return every quarantined row: the file it came in, why it is there, and the row as it came."""
@@ -135,6 +138,21 @@ def dataset_named(name: str) -> Dataset:
     if name not in datasets():
         raise UnknownName("dataset", name, datasets())
     return datasets()[name]
+
+
+def _rows_sql(dataset: Dataset, scanned: str) -> str:
+    columns = ", ".join(quoted(column) for column in dataset.columns)
+    return f"SELECT {columns} FROM {scanned} WHERE {PROBLEM} IS NULL"
+
+
+def _merged_sql(dataset: Dataset, scanned: str) -> str:
+    """Return the SELECT of rows whose columns came in several files."""
+    columns = ", ".join(
+        quoted(column) if column in dataset.merge else f"max({quoted(column)}) AS {quoted(column)}"
+        for column in dataset.columns
+    )
+    same = ", ".join(map(quoted, dataset.merge))
+    return f"SELECT {columns} FROM ({_rows_sql(dataset, scanned)}) GROUP BY {same}"
 
 
 def _nothing(dataset: Dataset) -> str:

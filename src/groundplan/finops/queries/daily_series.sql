@@ -16,10 +16,11 @@ WITH used AS (
       AND coalesce(ChargeFrequency, 'Usage-Based') = 'Usage-Based'
       AND ChargeClass IS NULL
 ), usual AS (
-    SELECT provider, service, resource, mode(owner) AS owner
+    SELECT provider, service, resource, owner
     FROM used
     WHERE owner IS NOT NULL AND resource <> ''
-    GROUP BY ALL
+    GROUP BY provider, service, resource, owner
+    QUALIFY row_number() OVER (PARTITION BY provider, service, resource ORDER BY count(*) DESC, owner) = 1
 )
 SELECT
     used.day,

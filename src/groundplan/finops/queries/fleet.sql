@@ -42,9 +42,9 @@ WITH shared_time AS (
         fleet.since,
         fleet.until,
         fleet.cost,
-        fleet.gpus * epoch(fleet.until - fleet.since) AS capacity_s,
+        fleet.gpus * (epoch(fleet.until) - epoch(fleet.since)) AS capacity_s,
         held.job_id,
-        held.gpus * epoch(least(fleet.until, held.until) - greatest(fleet.since, held.since)) AS gpu_s
+        held.gpus * (epoch(least(fleet.until, held.until)) - epoch(greatest(fleet.since, held.since))) AS gpu_s
     FROM fleet
     JOIN held
         ON held.node = fleet.node

@@ -11,6 +11,7 @@ from groundplan import __version__
 from groundplan.evidence import Result
 from groundplan.finops.allocation import THRESHOLDS, Period, Share
 from groundplan.finops.allocation import allocate as divide
+from groundplan.finops.lake.engine import DUCKDB
 from groundplan.finops.lake.lake import Lake
 from groundplan.finops.money import EFFECTIVE, money_text
 from groundplan.finops.rules import read_rules
@@ -28,6 +29,7 @@ class AllocateRequest:
     end: datetime | None = None
     rules: Path | None = None
     currency: str | None = None
+    engine: str = DUCKDB
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ def allocate(request: AllocateRequest) -> AllocateResult:
         As `finops.allocation.allocate`, and for rules that cannot be read.
     """
     rules = read_rules(request.rules)
-    found = divide(Lake(request.lake), request.by, request.column, period_of(request), rules, request.currency)
+    lake = Lake(request.lake)
+    found = divide(lake, request.by, request.column, period_of(request), rules, request.currency, request.engine)
     return AllocateResult(
         schema="groundplan/finops-allocate/1",
         tool_version=__version__,

@@ -8,6 +8,7 @@ from pathlib import Path
 from groundplan import __version__
 from groundplan.evidence import Result
 from groundplan.finops.anomalies import find
+from groundplan.finops.lake.engine import DUCKDB
 from groundplan.finops.lake.lake import Lake
 from groundplan.finops.money import EFFECTIVE, charges
 from groundplan.finops.rules import read_rules
@@ -48,7 +49,11 @@ class AnomaliesResult(Result):
 
 
 def anomalies(
-    location: str, column: str = EFFECTIVE, rules: Path | None = None, currency: str | None = None
+    location: str,
+    column: str = EFFECTIVE,
+    rules: Path | None = None,
+    currency: str | None = None,
+    engine: str = DUCKDB,
 ) -> AnomaliesResult:
     """Return the shifts of spend in a lake.
 
@@ -58,7 +63,7 @@ def anomalies(
         No lake, no charges, no such column, currencies without a rate, rules that cannot be read.
     """
     lake = Lake(location)
-    connection = lake.connect()
+    connection = lake.connect(engine)
     into = charges(lake, connection, column, currency)
     found = tuple(
         FoundAnomaly(

@@ -12,7 +12,7 @@ from groundplan.errors import InputError
 from groundplan.evidence import Result
 from groundplan.finops.ingest.files import files_of
 from groundplan.finops.ingest.load import Imported, load
-from groundplan.finops.lake.engine import query_text, rows
+from groundplan.finops.lake.engine import DUCKDB, query_text, rows
 from groundplan.finops.lake.lake import Lake
 from groundplan.finops.money import BILLED, charges, money_text
 
@@ -135,7 +135,7 @@ def import_files(location: str, paths: Iterable[Path]) -> ImportResult:
     )
 
 
-def total(location: str, column: str = BILLED, currency: str | None = None) -> TotalResult:
+def total(location: str, column: str = BILLED, currency: str | None = None, engine: str = DUCKDB) -> TotalResult:
     """Return the sum of a money column over all charges of a lake.
 
     Raises
@@ -144,7 +144,7 @@ def total(location: str, column: str = BILLED, currency: str | None = None) -> T
         No lake, no charges, no such column, or currencies that no rate converts.
     """
     lake = Lake(location)
-    connection = lake.connect()
+    connection = lake.connect(engine)
     into = charges(lake, connection, column, currency)
     found = rows(connection, query_text("total"))
     whole = sum((row["cost"] or Decimal(0) for row in found), Decimal(0))
