@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from groundplan import __version__
-from groundplan.cli import calculators, catalog, finops, plans, proofs, serving, simulation
+from groundplan.cli import catalog, finops, plans, proofs, serving, simulation
 from groundplan.cli.answers import answers
 from groundplan.cli.asked import Answer
+from groundplan.cli.questions import command_of
+from groundplan.questions import calculators
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -98,13 +100,13 @@ def _help_without_command(context: typer.Context) -> None:
 
 COMMANDS: tuple[Callable[..., Answer], ...] = (
     plans.plan,
-    calculators.memory,
-    calculators.train,
+    command_of(calculators.MEMORY),
+    command_of(calculators.TRAIN),
     serving.serve,
-    calculators.allreduce,
-    calculators.storage,
-    calculators.checkpoint,
-    calculators.cost,
+    command_of(calculators.ALLREDUCE),
+    command_of(calculators.STORAGE),
+    command_of(calculators.CHECKPOINT),
+    command_of(calculators.COST),
     plans.explain,
     plans.diff,
 )

@@ -8,7 +8,7 @@ import typer
 
 from groundplan.cli import options as o
 from groundplan.cli.asked import Answer, Asked
-from groundplan.cli.request import build
+from groundplan.questions.reading import build
 
 
 def _flag(name: str, metavar: str, text: str) -> object:

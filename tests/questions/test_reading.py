@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from groundplan.cli.request import build
 from groundplan.errors import InputError, UnknownName
+from groundplan.questions.reading import build
 
 
 @dataclass(frozen=True, slots=True)

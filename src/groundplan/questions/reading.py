@@ -25,7 +25,12 @@ DIMENSIONS = (
 """How the end of a field's name says what it measures."""
 
 
-def build(request_type: type[Request], flags: Mapping[str, object], sets: Sequence[str] = ()) -> Request:
+def build(
+    request_type: type[Request],
+    flags: Mapping[str, object],
+    sets: Sequence[str] = (),
+    labels: Mapping[str, str] | None = None,
+) -> Request:
     """Return the request with the flags that were given and the ``--set`` values on top; the rest by default.
 
     Parameters
@@ -36,6 +41,8 @@ def build(request_type: type[Request], flags: Mapping[str, object], sets: Sequen
         Field name -> what the flag said; None = not given.
     sets : sequence of str
         ``field=value``; a field may be written with hyphens.
+    labels : mapping, optional
+        Field name -> what messages call it; else the name with hyphens.
 
     Raises
     ------
@@ -52,24 +59,25 @@ def build(request_type: type[Request], flags: Mapping[str, object], sets: Sequen
         if name not in known:
             raise UnknownName("key of --set", key.strip(), known)
         given[name] = value.strip()
-    values = {name: typed(value, name, str(known[name].type)) for name, value in given.items()}
+    called = {name: name.replace("_", "-") for name in known} | dict(labels or {})
+    values = {name: typed(value, name, str(known[name].type), called[name]) for name, value in given.items()}
     missing = [
         name
         for name, field in known.items()
         if name not in values and field.default is MISSING and field.default_factory is MISSING
     ]
     if missing:
-        flags_missing = ", ".join("--" + name.replace("_", "-") for name in missing)
+        flags_missing = ", ".join("--" + called[name].removeprefix("--") for name in missing)
         raise InputError(f"missing {flags_missing}", "see --help for what it means")
     return request_type(**values)
 
 
-def typed(value: object, name: str, annotation: str) -> Any:
+def typed(value: object, name: str, annotation: str, label: str) -> Any:
     """Return a value as its field wants it: text stays where text is allowed, units are read where numbers are.
 
-    >>> typed("20 GB", "bytes", "float"), typed("5 min", "write_s", "float | None"), typed("2k", "global_batch", "int")
-    (20000000000.0, 300.0, 2000)
-    >>> typed("bf16", "precision", "str"), typed("yes", "offload", "bool"), typed("6", "hours", "float")
+    >>> typed("20 GB", "bytes", "float", "--bytes"), typed("5 min", "write_s", "float | None", "--write")
+    (20000000000.0, 300.0)
+    >>> typed("bf16", "precision", "str", "p"), typed("yes", "offload", "bool", "o"), typed("6", "hours", "float", "h")
     ('bf16', True, 6.0)
     """
     if not isinstance(value, str):
@@ -78,7 +86,6 @@ def typed(value: object, name: str, annotation: str) -> Any:
         return None
     if "str" in annotation:
         return value
-    label = name.replace("_", "-")
     if "bool" in annotation:
         if value.lower() not in TRUE + FALSE:
             raise InputError(f"{label}: {value!r} is neither yes nor no", "write yes or no")

@@ -1,0 +1,141 @@
+"""A question: a task, its typed request, and what each field of the request is called and means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from importlib import import_module
+from typing import Any
+
+from groundplan.errors import UnknownName
+from groundplan.questions.reading import build
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a request, as people give it.
+
+    Parameters
+    ----------
+    name : str
+        Of the request's field.
+    flag : str
+        How a command and a page's address call it, e.g. ``--cached``. ``--train/--serve`` is a pair, of which the
+        first says `choices[0]`, the second `choices[1]`.
+    metavar : str
+        What stands for the value; empty for a switch.
+    help : str
+        One line.
+    choices : tuple of str
+        The values, where there are few that never change.
+    names : str
+        Table of the catalog whose rows are the values.
+    needed : bool
+        Whether the question cannot be asked without it.
+    """
+
+    name: str
+    flag: str
+    metavar: str
+    help: str
+    choices: tuple[str, ...] = ()
+    names: str = ""
+    needed: bool = False
+
+    @property
+    def key(self) -> str:
+        """What the field is called in the address of a page."""
+        return self.name if self.is_pair else self.flag.removeprefix("--")
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether the flag comes in two, one for each choice."""
+        return "/" in self.flag
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether the flag takes no value."""
+        return not self.metavar and not self.is_pair
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A task that people ask of the engine.
+
+    Parameters
+    ----------
+    name : str
+        Of the command, the page and the API.
+    title : str
+        Of the page.
+    summary, details : str
+        What it answers, in a line, and what else there is to know.
+    request, task : str
+        ``module:name`` of the request's type and of the function (request, catalog) -> result.
+    fields : tuple of Field
+        In the order people think of them.
+    """
+
+    name: str
+    title: str
+    summary: str
+    details: str
+    request: str
+    task: str
+    fields: tuple[Field, ...]
+
+    def ask(self, given: Mapping[str, object], sets: Sequence[str] = (), as_of: str | None = None) -> dict[str, Any]:
+        """Return the answer by the JSON contract.
+
+        Parameters
+        ----------
+        given : mapping
+            Field of the request -> value, or text with its unit; None = not given.
+        sets : sequence of str
+            ``field=value`` on top of it.
+        as_of : str, optional
+            ISO date against which prices age.
+
+        Raises
+        ------
+        GroundplanError
+            What was asked is impossible, or names what is in no catalog.
+        """
+        from groundplan.catalog.catalog import load_catalog
+
+        dated = {"as_of": as_of} if as_of and "as_of" in self.types() else {}
+        request = build(self.request_type, {**given, **dated}, sets, {field.name: field.flag for field in self.fields})
+        answer: dict[str, Any] = _named(self.task)(request, load_catalog()).to_dict()
+        return answer
+
+    @property
+    def request_type(self) -> type[Any]:
+        """The dataclass that the task takes."""
+        found: type[Any] = _named(self.request)
+        return found
+
+    def types(self) -> dict[str, str]:
+        """Return field of the request -> its annotation."""
+        return {field.name: str(field.type) for field in fields(self.request_type)}
+
+    def defaults(self) -> dict[str, Any]:
+        """Return field of the request -> its default, of those that have one."""
+        return {field.name: field.default for field in fields(self.request_type) if field.default is not MISSING}
+
+    def field(self, key: str) -> Field:
+        """Return the field of a key as in the address of a page.
+
+        Raises
+        ------
+        UnknownName
+            No field is called so.
+        """
+        by_key = {field.key: field for field in self.fields}
+        if key not in by_key:
+            raise UnknownName(f"field of {self.name}", key, by_key)
+        return by_key[key]
+
+
+def _named(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
