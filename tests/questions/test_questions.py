@@ -7,10 +7,12 @@ from dataclasses import fields
 import pytest
 
 from groundplan.catalog.catalog import load_catalog
-from groundplan.questions import calculators
+from groundplan.questions import calculators, serving
 from groundplan.questions.question import Question
 
-QUESTIONS = [value for value in vars(calculators).values() if isinstance(value, Question)]
+QUESTIONS = [
+    value for module in (calculators, serving) for value in vars(module).values() if isinstance(value, Question)
+]
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
@@ -32,3 +34,10 @@ def test_names_are_tables_of_the_catalog_and_choices_hold_the_default(question: 
             assert len(getattr(catalog, field.names)) > 1
         if field.choices and defaults.get(field.name) is not None:
             assert str(defaults[field.name]) in field.choices
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
+def test_the_example_is_answered(question: Question) -> None:
+    given = {question.field(key).name: value for key, value in question.example.items()}
+    answer = question.ask(given, load_catalog([]))
+    assert str(answer["schema"]).startswith(f"groundplan/{question.name}/")

@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from groundplan import __version__
-from groundplan.cli import catalog, finops, plans, proofs, serving, simulation
+from groundplan.cli import catalog, finops, plans, proofs
 from groundplan.cli.answers import answers
 from groundplan.cli.asked import Answer
 from groundplan.cli.questions import command_of
-from groundplan.questions import calculators
+from groundplan.cli.simulation import with_trace
+from groundplan.questions import calculators, serving
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -102,7 +103,7 @@ COMMANDS: tuple[Callable[..., Answer], ...] = (
     plans.plan,
     command_of(calculators.MEMORY),
     command_of(calculators.TRAIN),
-    serving.serve,
+    command_of(serving.SERVE),
     command_of(calculators.ALLREDUCE),
     command_of(calculators.STORAGE),
     command_of(calculators.CHECKPOINT),
@@ -146,7 +147,7 @@ for name, body in PROOF_COMMANDS.items():
 for name, body in FINOPS_COMMANDS.items():
     accounts.command(name=name)(answers(body))
 app.command(name="calibrate")(answers(proofs.calibrate, without=OF_A_PLAN))
-simulations.command(name="serve")(answers(simulation.serve))
+simulations.command(name="serve")(answers(command_of(serving.SIMULATE, with_trace)))
 app.add_typer(simulations, name="simulate")
 app.add_typer(proof, name="validate")
 app.add_typer(accounts, name="finops")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -11,15 +11,27 @@ import typer
 from groundplan.cli.asked import Answer, Asked
 from groundplan.questions.question import Field, Question
 
+Ask = Callable[..., Answer]
+"""(question, what the flags said, asked, flags of its own) -> answer."""
 
-def command_of(question: Question) -> Callable[..., Answer]:
+
+def ask(question: Question, given: Mapping[str, object], asked: Asked) -> Answer:
+    """Ask a question with what the flags said."""
+    from groundplan.catalog.catalog import load_catalog
+
+    return question.ask(given, load_catalog(), asked.sets, asked.as_of_text)
+
+
+def command_of(question: Question, ask: Ask = ask) -> Callable[..., Answer]:
     """Return the body of a command that asks a question; `answers` makes a command of it."""
+    taken = list(inspect.signature(ask, eval_str=True).parameters.values())[3:]
+    own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in taken]
 
-    def command(asked: Asked, **given: Any) -> Answer:
-        values = {field.name: _value(field, given[field.name]) for field in question.fields}
-        return question.ask(values, asked.sets, asked.as_of_text)
+    def command(asked: Asked, **flags: Any) -> Answer:
+        given = {field.name: _value(field, flags[field.name]) for field in question.fields}
+        return ask(question, given, asked, **{parameter.name: flags[parameter.name] for parameter in own})
 
-    parameters = [_parameter(field) for field in question.fields]
+    parameters = [*map(_parameter, question.fields), *own]
     asked = inspect.Parameter("asked", inspect.Parameter.KEYWORD_ONLY, annotation=Asked)
     command.__name__ = question.name
     command.__doc__ = "\n\n".join(filter(None, (question.summary, question.details)))

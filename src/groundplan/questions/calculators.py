@@ -31,6 +31,7 @@ MEMORY = Question(
         Field("batch", "--batch", "N", "Serving: sequences at once."),
         Field("kv_precision", "--kv-precision", "P", "Serving: width of the KV cache."),
     ),
+    {"model": "llama-2-7b", "accelerator": "a100-80"},
 )
 
 TRAIN = Question(
@@ -61,6 +62,7 @@ TRAIN = Question(
         s.PRICE,
         s.FABRIC,
     ),
+    {"model": "llama-3.1-8b", "accelerators": "64", "accelerator": "h100-sxm", "tokens": "1T"},
 )
 
 ALLREDUCE = Question(
@@ -82,6 +84,7 @@ ALLREDUCE = Question(
         Field("accumulation", "--accumulation", "N", "Micro-batches per reduction."),
         Field("compute_s", "--compute", "TIME", "Backward pass it may hide under, e.g. '300 ms'."),
     ),
+    {"accelerators": "64", "bytes": "20 GB", "fabric": "infiniband-ndr"},
 )
 
 STORAGE = Question(
@@ -102,6 +105,7 @@ STORAGE = Question(
         s.MODEL,
         s.STORAGE,
     ),
+    {"accelerators": "64", "accelerator": "h100-sxm", "dataset-kind": "resnet50"},
 )
 
 CHECKPOINT = Question(
@@ -128,6 +132,7 @@ CHECKPOINT = Question(
         Field("restart_s", "--restart", "TIME", "Time from a failure to training again."),
         Field("asynchronous", "--asynchronous", "", "Training goes on while the checkpoint is written."),
     ),
+    {"model": "llama-3.1-70b", "accelerators": "512", "mtbf": "12 h"},
 )
 
 COST = Question(
@@ -147,4 +152,5 @@ COST = Question(
         s.PURCHASE,
         s.REGION,
     ),
+    {"accelerators": "64", "accelerator": "h100-sxm", "hours": "72"},
 )

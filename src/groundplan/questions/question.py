@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from groundplan.errors import UnknownName
 from groundplan.questions.reading import build
+
+if TYPE_CHECKING:
+    from groundplan.catalog.catalog import Catalog
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Field:
         Table of the catalog whose rows are the values.
     needed : bool
         Whether the question cannot be asked without it.
+    is_file : bool
+        Whether the value is a path on the machine of the one who asks.
     """
 
     name: str
@@ -41,6 +46,7 @@ class Field:
     choices: tuple[str, ...] = ()
     names: str = ""
     needed: bool = False
+    is_file: bool = False
 
     @property
     def key(self) -> str:
@@ -74,6 +80,8 @@ class Question:
         ``module:name`` of the request's type and of the function (request, catalog) -> result.
     fields : tuple of Field
         In the order people think of them.
+    example : mapping
+        Key -> value: what a page shows to who has asked nothing yet.
     """
 
     name: str
@@ -83,14 +91,18 @@ class Question:
     request: str
     task: str
     fields: tuple[Field, ...]
+    example: Mapping[str, str]
 
-    def ask(self, given: Mapping[str, object], sets: Sequence[str] = (), as_of: str | None = None) -> dict[str, Any]:
+    def ask(
+        self, given: Mapping[str, object], catalog: Catalog, sets: Sequence[str] = (), as_of: str | None = None
+    ) -> dict[str, Any]:
         """Return the answer by the JSON contract.
 
         Parameters
         ----------
         given : mapping
             Field of the request -> value, or text with its unit; None = not given.
+        catalog : Catalog
         sets : sequence of str
             ``field=value`` on top of it.
         as_of : str, optional
@@ -101,12 +113,14 @@ class Question:
         GroundplanError
             What was asked is impossible, or names what is in no catalog.
         """
-        from groundplan.catalog.catalog import load_catalog
-
-        dated = {"as_of": as_of} if as_of and "as_of" in self.types() else {}
-        request = build(self.request_type, {**given, **dated}, sets, {field.name: field.flag for field in self.fields})
-        answer: dict[str, Any] = _named(self.task)(request, load_catalog()).to_dict()
+        answer: dict[str, Any] = _named(self.task)(self.request_of(given, sets, as_of), catalog).to_dict()
         return answer
+
+    def request_of(self, given: Mapping[str, object], sets: Sequence[str] = (), as_of: str | None = None) -> Any:
+        """Return the typed request of what is given, as `ask` makes it."""
+        dated = {"as_of": as_of} if as_of and "as_of" in self.types() else {}
+        labels = {field.name: field.flag for field in self.fields}
+        return build(self.request_type, {**given, **dated}, sets, labels)
 
     @property
     def request_type(self) -> type[Any]:

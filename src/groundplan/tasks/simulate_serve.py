@@ -135,6 +135,10 @@ class Simulated:
     result: SimulateServeResult
     service: ServiceResult
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer by the JSON contract."""
+        return self.result.to_dict()
+
     def trace(self) -> dict[str, Any]:
         """Return the recorded iterations as a Chrome trace."""
         return {"traceEvents": list(chrome_events(self.service)), "displayTimeUnit": "ms"}

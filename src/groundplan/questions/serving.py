@@ -1,0 +1,117 @@
+"""Serving: one deployment under a load, and a fleet under a trace."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from groundplan.questions import shared as s
+from groundplan.questions.question import Field, Question
+
+ENGINE = Field("engine", "--engine", "E", "vllm, sglang, tensorrt-llm, lmdeploy.", names="engines")
+WEIGHTS = Field("precision", "--precision", "P", "Weights: bf16, fp8, int8, int4 (AWQ, GPTQ), nvfp4, mxfp4.")
+KV_PRECISION = Field("kv_precision", "--kv-precision", "P", "Cache: bf16, fp8, int8.")
+GROUPS = replace(s.DP, help="Attention data parallelism: groups that share the experts.")
+MAX_SEQUENCES = Field("max_sequences", "--max-sequences", "N", "Most sequences that a replica runs at once.")
+MAX_BATCHED_TOKENS = Field("max_batched_tokens", "--max-batched-tokens", "N", "Most tokens of one iteration.")
+SPECULATION = (
+    Field("speculate", "--speculate", "N", "Tokens drafted ahead in each iteration."),
+    Field("acceptance", "--acceptance", "SHARE", "Probability that a drafted token is accepted."),
+    Field("draft", "--draft", "MODEL", "What drafts: a model, head (EAGLE, MTP), ngram.", names="models"),
+)
+PREFILL = (
+    Field("prefill_replicas", "--prefill-replicas", "N", "Replicas that compute prompts and hand them over."),
+    Field("prefill_tp", "--prefill-tp", "N", "Tensor-parallel ranks of those."),
+    Field("prefill_pp", "--prefill-pp", "N", "Their pipeline stages."),
+    Field("prefill_dp", "--prefill-dp", "N", "Their attention data parallelism."),
+    Field("prefill_ep", "--prefill-ep", "N", "Their expert-parallel ranks."),
+)
+
+SERVE = Question(
+    "serve",
+    "Serving",
+    "How fast a model answers, and what a token costs.",
+    "",
+    "groundplan.tasks.serve_request:ServeRequest",
+    "groundplan.tasks.serve:serve",
+    (
+        s.NEEDED_MODEL,
+        s.ACCELERATOR,
+        Field("prompt", "--prompt", "S", "Tokens of a prompt."),
+        Field("output", "--output", "S", "Tokens of an answer."),
+        Field("concurrency", "--concurrency", "N", "Requests in flight."),
+        Field("rate_per_s", "--rate", "R", "Requests per second, in place of a concurrency."),
+        ENGINE,
+        WEIGHTS,
+        KV_PRECISION,
+        s.TP,
+        s.PP,
+        GROUPS,
+        s.EP,
+        Field("cached_fraction", "--cached", "SHARE", "Share of prompt tokens the prefix cache holds."),
+        MAX_SEQUENCES,
+        MAX_BATCHED_TOKENS,
+        Field("memory_utilization", "--memory-utilization", "SHARE", "Share of a device that the engine takes."),
+        *SPECULATION,
+        Field("adapters", "--adapters", "N", "LoRA adapters held at once."),
+        Field("adapter_rank", "--adapter-rank", "R", "Rank of an adapter."),
+        Field("replicas", "--replicas", "N", "Replicas that decode where others prefill."),
+        *PREFILL,
+        s.PRICE,
+        s.PURCHASE,
+    ),
+    {"model": "llama-3.1-70b", "accelerator": "h100-sxm", "tp": "4", "prompt": "2000", "output": "300", "rate": "2"},
+)
+
+SIMULATE = Question(
+    "simulate-serve",
+    "Serving over time",
+    "A fleet under a request trace: queues, tails, autoscaling, failures.",
+    "Every request is followed through continuous batching, cache blocks, chunked prefill, preemption and routing.",
+    "groundplan.tasks.simulate_serve:SimulateServeRequest",
+    "groundplan.tasks.simulate_serve:simulate_serve",
+    (
+        s.NEEDED_MODEL,
+        s.ACCELERATOR,
+        Field("requests", "--requests", "FILE", "Trace: Azure CSV, Mooncake JSON lines or plain CSV.", is_file=True),
+        Field("rate_per_s", "--rate", "R", "Without a trace: requests per second."),
+        Field(
+            "arrivals",
+            "--arrivals",
+            "KIND",
+            "poisson, bursts or diurnal.",
+            choices=("poisson", "bursts", "diurnal"),
+        ),
+        Field("count", "--count", "N", "Requests to draw."),
+        Field("prompt", "--prompt", "S", "Tokens of a drawn prompt."),
+        Field("output", "--output", "S", "Tokens of a drawn answer."),
+        Field("clients", "--clients", "N", "Clients that send one request after the other."),
+        Field("replicas", "--replicas", "N", "Replicas at the start."),
+        Field(
+            "routing",
+            "--routing",
+            "R",
+            "round_robin, least_outstanding or prefix_affinity.",
+            choices=("round_robin", "least_outstanding", "prefix_affinity"),
+        ),
+        ENGINE,
+        WEIGHTS,
+        KV_PRECISION,
+        s.TP,
+        s.PP,
+        GROUPS,
+        s.EP,
+        MAX_SEQUENCES,
+        MAX_BATCHED_TOKENS,
+        *SPECULATION,
+        Field("target_in_flight", "--target", "N", "Autoscale to so many requests in flight for each replica."),
+        Field("least", "--least", "N", "Fewest replicas when autoscaling."),
+        Field("most", "--most", "N", "Most replicas when autoscaling."),
+        Field("mtbf_s", "--mtbf", "TIME", "Mean time between failures of a replica."),
+        *PREFILL,
+        Field("ttft_s", "--ttft", "TIME", "Limit on the first token, e.g. 2 s."),
+        Field("tpot_s", "--tpot", "TIME", "Limit on a token, e.g. 30 ms."),
+        Field("seed", "--seed", "N", "Of what is drawn."),
+        s.PRICE,
+    ),
+    {"model": "llama-3.1-8b", "accelerator": "h100-sxm", "rate": "5", "count": "300", "ttft": "1 s", "tpot": "40 ms"},
+)
