@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 
 from groundplan.errors import MissingExtra
@@ -16,41 +16,50 @@ def write(document: Document) -> str:
     """Return the page; every text of the document is escaped."""
     style = files("groundplan.render.writers").joinpath("page.css").read_text(encoding="utf-8")
     tone = f" {document.tone.value}" if document.tone else ""
-    body = "\n".join(_blocks(document))
+    body = "\n".join(blocks(document, _figure))
     return (
         "<!DOCTYPE html>\n"
-        f"<!-- {_e(document.schema)} -->\n"
+        f"<!-- {escaped(document.schema)} -->\n"
         '<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="generator" content="groundplan">\n'
-        f"<title>{_e(document.title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
-        f'<h1>{_e(document.title)}</h1>\n<p class="headline{tone}">{_e(document.headline)}</p>\n'
-        f"{body}\n</main>\n<footer>{_e(document.footer)}</footer>\n</body>\n</html>\n"
+        f"<title>{escaped(document.title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
+        f'<h1>{escaped(document.title)}</h1>\n<p class="headline{tone}">{escaped(document.headline)}</p>\n'
+        f"{body}\n</main>\n<footer>{escaped(document.footer)}</footer>\n</body>\n</html>\n"
     )
 
 
-def _e(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return text as HTML, on one line."""
     return html.escape(one_line(text), quote=True)
 
 
-def _blocks(document: Document) -> Iterator[str]:
+def blocks(document: Document, figure: Callable[[Chart, str], str]) -> Iterator[str]:
+    """Yield the blocks of a document as HTML, every text escaped, without styles or scripts of their own.
+
+    Parameters
+    ----------
+    document : Document
+    figure : callable
+        (chart, a name no other chart of the document has) -> its HTML.
+    """
     missing = ""
     for index, block in enumerate(document.blocks):
         if isinstance(block, Chart):
             try:
-                yield _figure(block, f"chart{index}")
+                yield figure(block, f"chart{index}")
             except MissingExtra as error:
                 missing = f"{error.what}: {error.mend}"
             continue
         if block.title:
-            yield f"<h2>{_e(block.title)}</h2>"
+            yield f"<h2>{escaped(block.title)}</h2>"
         yield _block(block)
     if missing:
-        yield f'<p class="warn">{_e(missing)}</p>'
+        yield f'<p class="warn">{escaped(missing)}</p>'
 
 
 def _figure(chart: Chart, name: str) -> str:
-    return f"<figure>\n<figcaption>{_e(chart.title)}</figcaption>\n{charts.svg(chart, name)}\n</figure>"
+    return f"<figure>\n<figcaption>{escaped(chart.title)}</figcaption>\n{charts.svg(chart, name)}\n</figure>"
 
 
 def _block(block: Facts | Table | Breakdown | Notes | Tree) -> str:
@@ -61,24 +70,24 @@ def _block(block: Facts | Table | Breakdown | Notes | Tree) -> str:
     if isinstance(block, Breakdown):
         return _breakdown(block)
     if isinstance(block, Notes):
-        items = "\n".join(f"<li>{_e(item)}</li>" for item in block.items)
+        items = "\n".join(f"<li>{escaped(item)}</li>" for item in block.items)
         return f'<ul class="{block.tone.value or "notes"}">\n{items}\n</ul>'
     return f'<ul class="tree">\n{_node(block.root)}\n</ul>'
 
 
 def _facts(block: Facts) -> str:
     rows = "\n".join(
-        f'<tr><th scope="row">{_e(fact.label)}</th><td class="{fact.tone.value}">{_e(fact.value)}</td>'
-        f'<td class="note">{_e(fact.note)}</td></tr>'
+        f'<tr><th scope="row">{escaped(fact.label)}</th><td class="{fact.tone.value}">{escaped(fact.value)}</td>'
+        f'<td class="note">{escaped(fact.note)}</td></tr>'
         for fact in block.rows
     )
-    return f'<div class="scroll"><table class="facts"><tbody>\n{rows}\n</tbody></table></div>'
+    return f'<div class="scroll" tabindex="0"><table class="facts"><tbody>\n{rows}\n</tbody></table></div>'
 
 
 def _table(block: Table) -> str:
     kinds = [' class="number"' if column.right else "" for column in block.columns]
     names = (column.name for column in block.columns)
-    head = "".join(f'<th scope="col"{kind}>{_e(name)}</th>' for name, kind in zip(names, kinds, strict=True))
+    head = "".join(f'<th scope="col"{kind}>{escaped(name)}</th>' for name, kind in zip(names, kinds, strict=True))
     rows = [f"<tr>{_cells(row, kinds)}</tr>" for row in block.rows]
     if block.total:
         rows.append(f'<tr class="total">{_cells(block.total, kinds)}</tr>')
@@ -86,7 +95,7 @@ def _table(block: Table) -> str:
 
 
 def _cells(row: tuple[str, ...], kinds: list[str]) -> str:
-    return "".join(f"<td{kind}>{_e(cell)}</td>" for cell, kind in zip(row, kinds, strict=True))
+    return "".join(f"<td{kind}>{escaped(cell)}</td>" for cell, kind in zip(row, kinds, strict=True))
 
 
 def _breakdown(block: Breakdown) -> str:
@@ -94,20 +103,21 @@ def _breakdown(block: Breakdown) -> str:
     for part in block.parts:
         share = "" if part.share is None else format_percent(part.share)
         length = 100.0 * max(0.0, min(1.0, part.share or 0.0))
-        rows.append(
-            f'<tr><td>{_e(part.name)}</td><td class="number">{_e(part.text)}</td><td class="number">{_e(share)}</td>'
-            f'<td class="bar"><span style="width:{length:.2f}%"></span></td></tr>'
-        )
-    rows.append(f'<tr class="total"><td>total</td><td class="number">{_e(block.total)}</td><td></td><td></td></tr>')
+        bar = f'<svg aria-hidden="true"><rect width="{length:.2f}%" height="100%" rx="2"/></svg>'
+        cells = f'<td class="number">{escaped(part.text)}</td><td class="number">{escaped(share)}</td>'
+        rows.append(f'<tr><td>{escaped(part.name)}</td>{cells}<td class="bar">{bar}</td></tr>')
+    rows.append(
+        f'<tr class="total"><td>total</td><td class="number">{escaped(block.total)}</td><td></td><td></td></tr>'
+    )
     head = '<th scope="col">term</th><th scope="col" class="number">value</th><th scope="col" class="number">share</th>'
     return _framed(head + "<td></td>", "\n".join(rows))
 
 
 def _framed(head: str, rows: str) -> str:
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table></div>'
+    return f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table></div>'
 
 
 def _node(node: Node) -> str:
-    details = "".join(f'<div class="details">{_e(detail)}</div>' for detail in node.details)
+    details = "".join(f'<div class="details">{escaped(detail)}</div>' for detail in node.details)
     children = "\n".join(_node(child) for child in node.children)
-    return f"<li>{_e(node.text)}{details}{f'<ul>{children}</ul>' if children else ''}</li>"
+    return f"<li>{escaped(node.text)}{details}{f'<ul>{children}</ul>' if children else ''}</li>"

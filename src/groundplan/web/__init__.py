@@ -1,0 +1,1 @@
+"""The web: pages, the API and what guards them."""

@@ -1,0 +1,161 @@
+"""The API: every question by address (GET, as pages and commands ask) and by its typed request (POST)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, get_args, get_type_hints
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, StrictBool, StrictFloat, StrictInt, create_model
+from pydantic import Field as Described
+from starlette.responses import Response
+
+from groundplan.questions.question import Question
+from groundplan.render import render
+from groundplan.web.asking import LONGEST, answer_to, given_by, values_of
+from groundplan.web.problems import MEDIA_TYPE
+from groundplan.web.site import QUESTIONS, Site
+
+PREFIX = "/api/v1"
+PROBLEM = {
+    "description": "What was wrong, and how to mend it",
+    "content": {
+        MEDIA_TYPE: {
+            "schema": {
+                "type": "object",
+                "required": ["type", "title", "status", "detail"],
+                "properties": {
+                    "type": {"type": "string"},
+                    "title": {"type": "string"},
+                    "status": {"type": "integer"},
+                    "detail": {"type": "string"},
+                    "mend": {"type": "string"},
+                    "nearest": {"type": "array", "items": {"type": "string"}},
+                },
+            },
+            "example": {
+                "type": "about:blank",
+                "title": "Impossible request",
+                "status": 422,
+                "detail": "unknown accelerator 'h10'",
+                "mend": "did you mean h100-sxm?",
+                "nearest": ["h100-sxm"],
+            },
+        }
+    },
+}
+PROBLEMS: dict[int | str, dict[str, Any]] = {400: PROBLEM, 422: PROBLEM}
+
+
+class Body(BaseModel):
+    """A typed request: no other keys, no infinities."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, str_max_length=LONGEST)
+
+
+def router(site: Site) -> APIRouter:
+    """Return the routes of all questions."""
+    found = APIRouter(prefix=PREFIX)
+    for question in QUESTIONS:
+        path, answers = f"/{question.name}", {200: _answers(question), **PROBLEMS}
+        shared: dict[str, Any] = {"summary": question.summary, "responses": answers, "tags": [question.title]}
+        found.add_api_route(
+            path,
+            _by_address(site, question),
+            methods=["GET"],
+            operation_id=f"get-{question.name}",
+            openapi_extra={"parameters": _parameters(question)},
+            **shared,
+        )
+        found.add_api_route(
+            path,
+            _by_request(site, question),
+            methods=["POST"],
+            operation_id=question.name,
+            description=question.details or None,
+            **shared,
+        )
+    return found
+
+
+def ask_by_address(site: Site, question: Question, request: Request) -> Response:
+    """Answer a question whose fields stand in the address."""
+    return _json(answer_to(question, values_of(question, request.query_params.multi_items()), site.catalog))
+
+
+def _by_address(site: Site, question: Question) -> Callable[..., Response]:
+    def ask(request: Request) -> Response:
+        return ask_by_address(site, question, request)
+
+    return ask
+
+
+def _by_request(site: Site, question: Question) -> Callable[..., Response]:
+    fields = {field.name: field for field in question.fields}
+
+    def ask(body: Any) -> Response:
+        given = body.model_dump(exclude_unset=True)
+        checked = {
+            name: given_by(fields[name], value, site.catalog) if name in fields and value is not None else value
+            for name, value in given.items()
+        }
+        return _json(question.ask(checked, site.catalog))
+
+    ask.__annotations__["body"] = body_of(question)
+    return ask
+
+
+def body_of(question: Question) -> type[BaseModel]:
+    """Return the model of a question's typed request: numbers in base units, or text with a unit."""
+    described = {field.name: field for field in question.fields}
+    defaults = question.defaults()
+    example: Any = {question.field(key).name: value for key, value in question.example.items()}
+    members: dict[str, Any] = {}
+    for name, hint in get_type_hints(question.request_type).items():
+        field = described.get(name)
+        if field is not None and field.is_file:
+            continue
+        default = defaults.get(name, ...)
+        members[name] = (_accepted(hint), Described(default, description=field.help if field else None))
+    title = question.request_type.__name__
+    model = create_model(title, __base__=Body, **members)
+    model.model_config["json_schema_extra"] = {"examples": [example]}
+    return model
+
+
+def _accepted(hint: Any) -> Any:
+    """Return what a field of a typed request accepts."""
+    members = set(get_args(hint)) or {hint}
+    accepted: Any = dict[str, Any] | str if any("Mapping" in str(one) for one in members) else str
+    if float in members:
+        accepted = StrictInt | StrictFloat | str
+    elif bool in members:
+        accepted = StrictBool
+    elif int in members:
+        accepted = StrictInt | str
+    return accepted | None if type(None) in members else accepted
+
+
+def _parameters(question: Question) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": field.key,
+            "in": "query",
+            "required": field.needed,
+            "description": field.help,
+            "schema": {"type": "string", **({"enum": list(field.choices)} if field.choices else {})},
+            **({"example": question.example[field.key]} if field.key in question.example else {}),
+        }
+        for field in question.fields
+        if not field.is_file
+    ]
+
+
+def _answers(question: Question) -> dict[str, Any]:
+    properties = {"schema": {"type": "string", "description": f"groundplan/{question.name}/N"}}
+    schema = {"type": "object", "required": ["schema"], "properties": properties}
+    return {"description": question.summary, "content": {"application/json": {"schema": schema}}}
+
+
+def _json(answer: dict[str, Any]) -> Response:
+    return Response(render(answer, "json"), media_type="application/json")

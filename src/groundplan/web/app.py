@@ -1,0 +1,77 @@
+"""The application: pages and the API over one catalog."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from groundplan import __version__
+from groundplan.catalog.catalog import load_catalog
+from groundplan.errors import GroundplanError
+from groundplan.web import api, pages
+from groundplan.web.headers import SafeHeaders
+from groundplan.web.problems import TITLES, problem, problem_of
+from groundplan.web.site import Site, status_of
+
+DESCRIPTION = "Plan, prove and police machine-learning infrastructure. Quantities are numbers in base units or text."
+
+
+def create_app(lake: str | None = None) -> FastAPI:
+    """Return the application.
+
+    Parameters
+    ----------
+    lake : str, optional
+        Folder or URL of the accounts.
+    """
+    site = Site(load_catalog(), lake)
+    app = FastAPI(
+        title="Groundplan",
+        version=__version__,
+        description=DESCRIPTION,
+        openapi_url=f"{api.PREFIX}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.router.routes.extend(pages.routes(site))
+    app.include_router(api.router(site))
+    app.add_middleware(SafeHeaders)
+    for kind in (GroundplanError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, _told(site))
+    return app
+
+
+def _told(site: Site):  # type: ignore[no-untyped-def]
+    """Return the handler that turns an error into problem details, or a page where one was asked for."""
+
+    def told(request: Request, error: Exception) -> Response:
+        if request.url.path.startswith(api.PREFIX) or "text/html" not in request.headers.get("accept", ""):
+            return _problem(error)
+        status, what, mend = _words(error)
+        shown = {"what": what, "mend": mend}
+        return site.html("document.html", status, title=TITLES.get(status, "Error"), here="", back="/", error=shown)
+
+    return told
+
+
+def _problem(error: Exception) -> Response:
+    if isinstance(error, GroundplanError):
+        return problem_of(error)
+    status, what, mend = _words(error)
+    headers = dict(error.headers) if isinstance(error, HTTPException) and error.headers else None
+    return problem(status, what, mend, headers)
+
+
+def _words(error: Exception) -> tuple[int, str, str]:
+    if isinstance(error, GroundplanError):
+        return status_of(error), error.what, error.mend
+    if isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part != "body")
+        return 422, f"{where or 'the body'}: {first['msg']}", f"see {api.PREFIX}/openapi.json"
+    if isinstance(error, HTTPException):
+        return error.status_code, str(error.detail), ""
+    return 500, "internal error", "please report what you asked"

@@ -1,0 +1,139 @@
+"""What every page has: the catalog, the frame around it, the files beside it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from groundplan import __version__
+from groundplan.catalog.catalog import Catalog
+from groundplan.errors import GroundplanError
+from groundplan.questions import calculators, serving
+from groundplan.questions.question import Question
+from groundplan.render.document import Chart, Document
+from groundplan.render.writers import html
+
+QUESTIONS: tuple[Question, ...] = (
+    calculators.MEMORY,
+    calculators.TRAIN,
+    serving.SERVE,
+    serving.SIMULATE,
+    calculators.ALLREDUCE,
+    calculators.STORAGE,
+    calculators.CHECKPOINT,
+    calculators.COST,
+)
+TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+FOREVER = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file that pages refer to; its address changes with its content."""
+
+    content: bytes
+    media_type: str
+
+    @property
+    def version(self) -> str:
+        """Hash of the content."""
+        return hashlib.sha256(self.content).hexdigest()[:12]
+
+
+class Site:
+    """The pages' frame.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    lake : str, optional
+        Where the accounts lie.
+    """
+
+    def __init__(self, catalog: Catalog, lake: str | None = None) -> None:
+        self.catalog = catalog
+        self.lake = lake
+        self._templates = Environment(
+            loader=PackageLoader("groundplan.web"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._templates.globals.update(
+            version=__version__, catalog_version=catalog.version, site_pages=self.pages, static=self.address_of
+        )
+
+    @cached_property
+    def pages(self) -> tuple[tuple[str, str], ...]:
+        """Path and name of the pages that every page leads to."""
+        asked = tuple((f"/{question.name}", question.title) for question in QUESTIONS)
+        return (*asked, ("/catalog", "Catalog"), ("/accuracy", "Accuracy"))
+
+    @cached_property
+    def assets(self) -> Mapping[str, Asset]:
+        """Name -> file."""
+        places = [
+            *files("groundplan.web").joinpath("static").iterdir(),
+            files("groundplan.render.writers") / "page.css",
+        ]
+        return {
+            place.name: Asset(place.read_bytes(), TYPES[place.name.rpartition(".")[2]])
+            for place in places
+            if place.name.rpartition(".")[2] in TYPES
+        }
+
+    @cached_property
+    def _addresses(self) -> dict[str, str]:
+        return {name: f"/static/{name}?v={asset.version}" for name, asset in self.assets.items()}
+
+    def address_of(self, name: str) -> str:
+        """Return the address of a file that pages refer to."""
+        return self._addresses[name]
+
+    def asset(self, request: Request) -> Response:
+        """Answer with a file that pages refer to."""
+        asset = self.assets.get(request.path_params["name"])
+        if asset is None:
+            return Response(status_code=404)
+        return Response(asset.content, media_type=asset.media_type, headers={"Cache-Control": FOREVER})
+
+    def html(self, template: str, status: int = 200, **context: Any) -> HTMLResponse:
+        """Return a page or a part of one."""
+        return HTMLResponse(self._templates.get_template(template).render(**context), status)
+
+    def names(self, tables: tuple[str, ...]) -> dict[str, list[str]]:
+        """Return table of the catalog -> the names that inputs suggest."""
+        return {table: sorted(getattr(self.catalog, table)) for table in tables}
+
+
+def blocks_of(document: Document, address: str, query: str) -> Markup:
+    """Return the blocks of a document as HTML; charts are pictures at ``address/chart/NAME.svg?query``."""
+
+    def figure(chart: Chart, name: str) -> str:
+        title = html.escaped(chart.title)
+        source = html.escaped(f"{address}/chart/{name}.svg?{query}")
+        return f'<figure><figcaption>{title}</figcaption><img loading="lazy" alt="" src="{source}"></figure>'
+
+    return Markup("\n".join(html.blocks(document, figure)))
+
+
+def query_of(values: Mapping[str, str], prefix: str = "") -> str:
+    """Return values as the query of an address."""
+    return urlencode({prefix + key: value for key, value in values.items()})
+
+
+def status_of(error: GroundplanError) -> int:
+    """Return the HTTP status of an error: the asker's, or ours."""
+    return 422 if error.exit_code == 2 else 500
