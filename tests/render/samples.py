@@ -71,6 +71,7 @@ DESIGN: dict[str, Any] = {
     "carbon_kg": prediction(12_000.0),
     "mfu": prediction(0.45),
     "goodput": prediction(0.97, 0.01),
+    "unit": "tokens",
     "tokens": 250e9,
     "tokens_per_s": prediction(66_000.0),
     "memory": {

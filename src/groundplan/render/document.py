@@ -114,6 +114,24 @@ class Tree:
     root: Node
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One station of what flows through a design: its name, what it is, and whether it is what limits."""
+
+    name: str
+    lines: tuple[str, ...]
+    limits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Stations in a row; `arrows[i]` says what goes from station i to the next."""
+
+    title: str
+    stages: tuple[Stage, ...]
+    arrows: tuple[str, ...]
+
+
 class ChartKind(StrEnum):
     """The charts a report may carry."""
 
@@ -135,7 +153,7 @@ class Chart:
     points: tuple[Mapping[str, float | str], ...] = field(default_factory=tuple)
 
 
-Block = Facts | Table | Breakdown | Notes | Tree | Chart
+Block = Facts | Table | Breakdown | Notes | Tree | Chart | Flow
 
 
 @dataclass(frozen=True, slots=True)

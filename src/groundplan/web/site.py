@@ -22,6 +22,7 @@ from groundplan.questions import calculators, serving
 from groundplan.questions.question import Question
 from groundplan.render.document import Chart, Document
 from groundplan.render.writers import html
+from groundplan.render.writers.escaping import escaped
 
 QUESTIONS: tuple[Question, ...] = (
     calculators.MEMORY,
@@ -122,8 +123,8 @@ def blocks_of(document: Document, address: str, query: str) -> Markup:
     """Return the blocks of a document as HTML; charts are pictures at ``address/chart/NAME.svg?query``."""
 
     def figure(chart: Chart, name: str) -> str:
-        title = html.escaped(chart.title)
-        source = html.escaped(f"{address}/chart/{name}.svg?{query}")
+        title = escaped(chart.title)
+        source = escaped(f"{address}/chart/{name}.svg?{query}")
         return f'<figure><figcaption>{title}</figcaption><img loading="lazy" alt="" src="{source}"></figure>'
 
     return Markup("\n".join(html.blocks(document, figure)))

@@ -9,6 +9,7 @@ from groundplan.quantities import format_count, format_seconds, format_si, forma
 from groundplan.render.document import Block, Chart, ChartKind, Column, Document, Fact, Facts, Table, Tone
 from groundplan.render.phrases import by_key, label, middle, value_of, with_unit, words
 from groundplan.render.views import design as blocks
+from groundplan.render.views.flow import flow
 from groundplan.render.views.parts import BRIEF_ROWS, assumptions, footer, warnings
 
 DESIGN_COLUMNS = (
@@ -35,7 +36,13 @@ def document(result: Mapping[str, Any]) -> Document:
         shown = nearest[0]
         body.append(blocks.design_facts(f"In detail: {_relaxed_words(shown)}", shown))
     if shown is not None:
-        body += [blocks.outcome(shown), *blocks.breakdowns(shown), *blocks.charts(shown), *blocks.needs(shown)]
+        body += [
+            blocks.outcome(shown),
+            flow(shown),
+            *blocks.breakdowns(shown),
+            *blocks.charts(shown),
+            *blocks.needs(shown),
+        ]
     body += _alternatives(result["alternatives"])
     if recommended is not None and nearest:
         body.append(_nearest(nearest))

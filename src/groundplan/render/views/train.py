@@ -9,6 +9,7 @@ from groundplan.quantities import format_seconds, format_usd
 from groundplan.render.document import Document, Tone
 from groundplan.render.phrases import interval
 from groundplan.render.views import design as blocks
+from groundplan.render.views.flow import flow
 from groundplan.render.views.parts import assumptions, footer, warnings
 
 
@@ -26,6 +27,7 @@ def document(result: Mapping[str, Any]) -> Document:
         (
             blocks.design_facts("Design", result),
             blocks.outcome(result),
+            flow(result),
             *blocks.breakdowns(result),
             *blocks.charts(result),
             *blocks.needs(result),

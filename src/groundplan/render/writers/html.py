@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 
 from groundplan.errors import MissingExtra
 from groundplan.quantities import format_percent
 from groundplan.render import charts
-from groundplan.render.document import Breakdown, Chart, Document, Facts, Node, Notes, Table, Tree, one_line
+from groundplan.render.document import Breakdown, Chart, Document, Facts, Flow, Node, Notes, Table, Tree
+from groundplan.render.writers import flow_svg
+from groundplan.render.writers.escaping import escaped
 
 
 def write(document: Document) -> str:
@@ -27,11 +28,6 @@ def write(document: Document) -> str:
         f'<h1>{escaped(document.title)}</h1>\n<p class="headline{tone}">{escaped(document.headline)}</p>\n'
         f"{body}\n</main>\n<footer>{escaped(document.footer)}</footer>\n</body>\n</html>\n"
     )
-
-
-def escaped(text: str) -> str:
-    """Return text as HTML, on one line."""
-    return html.escape(one_line(text), quote=True)
 
 
 def blocks(document: Document, figure: Callable[[Chart, str], str]) -> Iterator[str]:
@@ -62,7 +58,9 @@ def _figure(chart: Chart, name: str) -> str:
     return f"<figure>\n<figcaption>{escaped(chart.title)}</figcaption>\n{charts.svg(chart, name)}\n</figure>"
 
 
-def _block(block: Facts | Table | Breakdown | Notes | Tree) -> str:
+def _block(block: Facts | Table | Breakdown | Notes | Tree | Flow) -> str:
+    if isinstance(block, Flow):
+        return flow_svg.write(block)
     if isinstance(block, Facts):
         return _facts(block)
     if isinstance(block, Table):

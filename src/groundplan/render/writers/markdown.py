@@ -13,6 +13,7 @@ from groundplan.render.document import (
     Column,
     Document,
     Facts,
+    Flow,
     Node,
     Notes,
     Table,
@@ -61,6 +62,10 @@ def _block(block: Block) -> list[str]:
         return [*_heading(block.title), *(f"- {MARK[block.tone]}{escape(item)}" for item in block.items), ""]
     if isinstance(block, Tree):
         return [*_heading(block.title), *_nodes(block.root, 0), ""]
+    if isinstance(block, Flow):
+        pairs = zip(block.stages, (*block.arrows, ""), strict=True)
+        rows = [(stage.name, ", ".join(stage.lines), arrow) for stage, arrow in pairs]
+        return [*_heading(block.title), *_table((Column("station"), Column("what"), Column("passes on")), rows), ""]
     assert isinstance(block, Chart)
     return []
 

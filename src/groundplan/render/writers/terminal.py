@@ -19,6 +19,7 @@ from groundplan.render.document import (
     Chart,
     Document,
     Facts,
+    Flow,
     Node,
     Notes,
     Table,
@@ -92,8 +93,21 @@ def _block(block: Block, wide: bool) -> RenderableType | None:
         return Padding(Group(*(_bullet(item, STYLE[block.tone]) for item in block.items)), (0, 0, 0, 2))
     if isinstance(block, Tree):
         return _branch(block.root, None)
+    if isinstance(block, Flow):
+        return _flow(block)
     assert isinstance(block, Chart)
     return None
+
+
+def _flow(block: Flow) -> Grid:
+    """Return a line a station: its name, what it is, what goes on to the next."""
+    grid = Grid(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for stage, arrow in zip(block.stages, (*block.arrows, ""), strict=True):
+        style = STYLE[Tone.WARN if stage.limits else Tone.PLAIN]
+        grid.add_row(
+            _text(stage.name, style), _text(", ".join(stage.lines), style), _text(arrow and f"-> {arrow}", "dim")
+        )
+    return grid
 
 
 def _bullet(item: str, style: str) -> Grid:
