@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 
@@ -12,6 +13,7 @@ from starlette.responses import Response
 
 from groundplan.questions.question import Question
 from groundplan.render import render
+from groundplan.web import planning
 from groundplan.web.asking import LONGEST, answer_to, given_by, values_of
 from groundplan.web.problems import MEDIA_TYPE
 from groundplan.web.site import QUESTIONS, Site
@@ -75,7 +77,40 @@ def router(site: Site) -> APIRouter:
             description=question.details or None,
             **shared,
         )
+    _add_plan(found, site)
     return found
+
+
+class PlanBody(Body):
+    """A brief, and what replaces values of it."""
+
+    brief: str | dict[str, Any] = Described(description="YAML text, or the same as an object.")
+    set: dict[str, str] = Described(default={}, description="Key of the brief -> value.")
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"brief": planning.example_of("train")}]})
+
+
+def _add_plan(found: APIRouter, site: Site) -> None:
+    """Add the routes of the main question."""
+    answer = {"description": "The plan", "content": {"application/json": {"schema": {"type": "object"}}}}
+    shared: dict[str, Any] = {
+        "responses": {200: answer, **PROBLEMS},
+        "tags": ["Plan"],
+        "summary": "One brief, one plan.",
+    }
+
+    def by_address(request: Request) -> Response:
+        return _json(planning.plan_of(planning.values_of(request), site.catalog))
+
+    def by_brief(body: PlanBody) -> Response:
+        text = body.brief if isinstance(body.brief, str) else json.dumps(body.brief)
+        return _json(planning.plan_of({"brief": text, **body.set}, site.catalog))
+
+    text = {"name": "brief", "in": "query", "required": False, "schema": {"type": "string"}}
+    found.add_api_route(
+        "/plan", by_address, methods=["GET"], operation_id="get-plan", openapi_extra={"parameters": [text]}, **shared
+    )
+    found.add_api_route("/plan", by_brief, methods=["POST"], operation_id="plan", **shared)
 
 
 def ask_by_address(site: Site, question: Question, request: Request) -> Response:

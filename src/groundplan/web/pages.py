@@ -41,7 +41,8 @@ def routes(site: Site) -> list[BaseRoute]:
 
 
 def _home(site: Site, request: Request) -> Response:
-    cards = [(f"/{question.name}", question.title, question.summary) for question in QUESTIONS]
+    cards = [("/plan", "Plan", "One brief in, a costed and checked design out: train, serve, chain, fly.")]
+    cards += [(f"/{question.name}", question.title, question.summary) for question in QUESTIONS]
     cards += [
         ("/catalog", "Catalog", "Accelerators, hosts, fabrics, storage, models and prices, a source per number."),
         ("/accuracy", "Accuracy", "Predictions scored against published measurements."),
@@ -88,6 +89,7 @@ def _answered(site: Site, question: Question, pairs: Iterable[tuple[str, str]]) 
         **context,
         "values": values,
         "query": query,
+        "json": f"/api/v1/{question.name}?{query}",
         "compare": "&".join(query_of(values, f"{side}.") for side in SIDES),
         "command": command_line(question, values),
         "document": document,
@@ -123,9 +125,19 @@ def _shown(site: Site, document: Document, here: str, query: str, **context: Any
 
 
 def _chart(site: Site, question: Question, request: Request) -> Response:
+    return chart_of(document_of(_answer(site, question, request)), request.path_params["name"])
+
+
+def chart_of(document: Document, name: str) -> Response:
+    """Answer with a chart of a document.
+
+    Raises
+    ------
+    UnknownName
+        It has no chart of that name.
+    """
     from groundplan.render.charts import svg
 
-    document, name = document_of(_answer(site, question, request)), request.path_params["name"]
     charts = {f"chart{index}": block for index, block in enumerate(document.blocks) if isinstance(block, Chart)}
     if name not in charts:
         raise UnknownName("chart", name, charts)

@@ -80,7 +80,7 @@ class Site:
     def pages(self) -> tuple[tuple[str, str], ...]:
         """Path and name of the pages that every page leads to."""
         asked = tuple((f"/{question.name}", question.title) for question in QUESTIONS)
-        return (*asked, ("/catalog", "Catalog"), ("/accuracy", "Accuracy"))
+        return (("/plan", "Plan"), *asked, ("/catalog", "Catalog"), ("/accuracy", "Accuracy"))
 
     @cached_property
     def assets(self) -> Mapping[str, Asset]:
