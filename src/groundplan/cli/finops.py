@@ -253,14 +253,9 @@ def recommend(
     *,
     asked: Asked,
 ) -> Answer:
-    """What to do about waste, each with dollars, evidence, risk and the command that does it.
-
-    Idle and oversized jobs, spot, commitments, quiet hours, storage tiers, transfers, repeated and hopeless runs,
-    narrower weights; and what the lake cannot tell of.
-    """
-    from groundplan.catalog.catalog import load_catalog
+    """What to do about waste: idle and oversized jobs, spot, repeated runs, each with dollars, evidence and risk."""
     from groundplan.tasks.finops.allocate import AllocateRequest
     from groundplan.tasks.finops.recommend import recommend as task
 
     request = AllocateRequest(lake, "team", column, _day("--from", start), _day("--to", end), None, currency)
-    return task(request, load_catalog()).to_dict()
+    return task(request).to_dict()

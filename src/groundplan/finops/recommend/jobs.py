@@ -43,30 +43,12 @@ def idle(jobs: Jobs, per_month: float) -> list[Recommendation]:
                 "a person may be about to come back to it"
                 if running
                 else "none: it has ended; stop the next one in time",
-                f"scancel {job['job_id']}" if running else _limit(job),
+                f"scancel {job['job_id']}"
+                if running
+                else f"sacctmgr modify user {job['user']} set GrpTRESRunMins=gres/gpu=MINUTES",
             )
         )
     return found[:MOST]
-
-
-def idle_policy(jobs: Jobs, per_month: float) -> list[Recommendation]:
-    """Return what an idle limit for all jobs would save: high, all idle hours; low, those beyond the limit."""
-    many = [job for job in jobs if (job["idle_hours"] or 0.0) > GRACE_HOURS * job["gpus"]]
-    wasted = sum(job["idle_cost"] for job in many)
-    beyond = sum(job["idle_cost"] * (1.0 - GRACE_HOURS * job["gpus"] / job["idle_hours"]) for job in many)
-    if wasted < LEAST_SHARE * sum(job["cost"] for job in jobs) or len(many) < 2:
-        return []
-    return [
-        Recommendation(
-            "idle",
-            f"end jobs whose accelerators have idled for {GRACE_HOURS:g} hour: {len(many):,} jobs had such",
-            beyond * per_month,
-            wasted * per_month,
-            f"{sum(job['idle_hours'] for job in many):,.0f} accelerator-hours without work, ${wasted:,.0f} in the bill",
-            "a job that waits for data or a person loses what it had not saved: warn first",
-            "every 10 minutes: groundplan finops import the newest samples; finops recommend --format csv; scancel",
-        )
-    ]
 
 
 def oversized(jobs: Jobs, per_month: float) -> list[Recommendation]:
@@ -132,6 +114,22 @@ def spot(jobs: Jobs, prices: Jobs, per_month: float) -> tuple[list[Recommendatio
     ], []
 
 
+def repeated(runs: Jobs, per_month: float) -> list[Recommendation]:
+    """Return experiments that ran again with the very same parameters."""
+    return [
+        Recommendation(
+            "duplicate",
+            f"experiment {run['experiment']}: {run['repeats']} more runs of a configuration that had finished",
+            0.0,
+            run["cost"] * per_month,
+            f"configuration {run['configuration'][:12]} finished before; repeats cost ${run['cost']:,.0f}",
+            "repeats may be meant: seeds that are no parameter, checks",
+            f"mlflow runs list --experiment-name {run['experiment']}",
+        )
+        for run in runs[:MOST]
+    ]
+
+
 def _checkpoint_s(job: dict[str, Any]) -> float | None:
     labels = json.loads(job["labels"] or "{}")
     try:
@@ -142,7 +140,7 @@ def _checkpoint_s(job: dict[str, Any]) -> float | None:
 
 
 def _limit(job: dict[str, Any]) -> str:
-    """Return the command that keeps a user's running jobs from holding so many idle accelerator-minutes again."""
+    """Return the command that keeps a user's running jobs from holding so many accelerator-minutes again."""
     minutes = max(1, round((job["gpu_hours"] - (job["idle_hours"] or 0.0)) * 60))
     return f"sacctmgr modify user {job['user']} set GrpTRESRunMins=gres/gpu={minutes}"
 

@@ -29,7 +29,7 @@ def document(result: Mapping[str, Any]) -> Document:
         )
         for row in found
     )
-    blocks: list[Block] = [Table("What to do", columns, cells), Notes("", (result["note"],))] if found else []
+    blocks: list[Block] = [Table("What to do", columns, cells)] if found else []
     missing = tuple(f"{row['kind']}: needs {row['needs']}" for row in result["not_judged"])
     if missing:
         blocks.append(Notes("Not judged", missing))
