@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from groundplan.finops.recommend.jobs import repeated, spot
+from groundplan.catalog.catalog import load_catalog
+from groundplan.finops.recommend.jobs import spot
+from groundplan.finops.recommend.runs import repeated
 from groundplan.tasks.finops.allocate import AllocateRequest
 from groundplan.tasks.finops.lake import import_files
 from groundplan.tasks.finops.recommend import RecommendResult, recommend
@@ -40,7 +42,7 @@ def advised(tmp_path: Path, bill: Bill) -> Callable[..., RecommendResult]:
         ]
         files = [bill("b.csv", charges, (*COLUMNS, "ResourceName")), bill("d.csv", samples, FIELDS)]
         import_files(str(tmp_path / "lake"), [*files, tmp_path / "sacct.txt"])
-        return recommend(AllocateRequest(str(tmp_path / "lake")))
+        return recommend(AllocateRequest(str(tmp_path / "lake")), load_catalog())
 
     return advise
 
@@ -62,7 +64,7 @@ def test_accelerators_that_are_hardly_used_are_too_many(advised: Callable[..., R
 def test_a_busy_fleet_is_left_alone_and_what_cannot_be_judged_is_said(advised: Callable[..., RecommendResult]) -> None:
     found = advised(lambda hour: 0.97)
     assert found.recommendations == ()
-    assert {row["kind"] for row in found.not_judged} == {"spot", "duplicate"}
+    assert {row["kind"] for row in found.not_judged} == {"spot", "duplicate", "commitment"}
 
 
 def test_spot_is_never_recommended_without_checkpoints() -> None:
@@ -75,5 +77,7 @@ def test_spot_is_never_recommended_without_checkpoints() -> None:
 
 
 def test_repeats_of_a_finished_configuration_are_counted() -> None:
-    (row,) = repeated([{"experiment": "e", "configuration": "abc", "repeats": 2, "cost": 50.0}], 2.0)
+    (row,) = repeated(
+        [{"experiment": "e", "configuration": "abc", "repeats": 2, "cost": 50.0, "jobs": ["1", "2"]}], 2.0
+    )
     assert (row.low_usd, row.high_usd) == (0.0, 100.0)

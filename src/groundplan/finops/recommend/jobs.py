@@ -46,6 +46,7 @@ def idle(jobs: Jobs, per_month: float) -> list[Recommendation]:
                 f"scancel {job['job_id']}"
                 if running
                 else f"sacctmgr modify user {job['user']} set GrpTRESRunMins=gres/gpu=MINUTES",
+                frozenset([f"job:{job['job_id']}"]),
             )
         )
     return found[:MOST]
@@ -75,6 +76,7 @@ def oversized(jobs: Jobs, per_month: float) -> list[Recommendation]:
                 f"kernels ran {job['engine']:.0%} of the time; {low / job['cost']:.0%} of its cost in the state low",
                 "it may take longer where its work comes in bursts",
                 f"sbatch --gres={asks} ...",
+                frozenset([f"job:{job['job_id']}"]),
             )
         )
     return found[:MOST]
@@ -110,24 +112,9 @@ def spot(jobs: Jobs, prices: Jobs, per_month: float) -> tuple[list[Recommendatio
             f"they cost ${cost:,.0f}; spot is {dearest:.0%} of on demand, {worst:.0%} are taken back in a month",
             "spot may not be there when it is wanted; half the saving is the low end",
             "sbatch --partition=spot --requeue ...",
+            frozenset(f"job:{job['job_id']}" for job, _ in able),
         )
     ], []
-
-
-def repeated(runs: Jobs, per_month: float) -> list[Recommendation]:
-    """Return experiments that ran again with the very same parameters."""
-    return [
-        Recommendation(
-            "duplicate",
-            f"experiment {run['experiment']}: {run['repeats']} more runs of a configuration that had finished",
-            0.0,
-            run["cost"] * per_month,
-            f"configuration {run['configuration'][:12]} finished before; repeats cost ${run['cost']:,.0f}",
-            "repeats may be meant: seeds that are no parameter, checks",
-            f"mlflow runs list --experiment-name {run['experiment']}",
-        )
-        for run in runs[:MOST]
-    ]
 
 
 def _checkpoint_s(job: dict[str, Any]) -> float | None:
@@ -137,12 +124,6 @@ def _checkpoint_s(job: dict[str, Any]) -> float | None:
     except (KeyError, TypeError, ValueError):
         return None
     return seconds if 0.0 < seconds < math.inf else None
-
-
-def _limit(job: dict[str, Any]) -> str:
-    """Return the command that keeps a user's running jobs from holding so many accelerator-minutes again."""
-    minutes = max(1, round((job["gpu_hours"] - (job["idle_hours"] or 0.0)) * 60))
-    return f"sacctmgr modify user {job['user']} set GrpTRESRunMins=gres/gpu={minutes}"
 
 
 def _whose(job: dict[str, Any]) -> str:
