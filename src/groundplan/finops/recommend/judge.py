@@ -13,6 +13,7 @@ from groundplan.finops.recommend.commitments import Term, Usage, commitments, us
 from groundplan.finops.recommend.jobs import idle, oversized, spot
 from groundplan.finops.recommend.rows import Judged, NotJudged
 from groundplan.finops.recommend.runs import repeated
+from groundplan.finops.recommend.schedule import off_hours, pools
 
 MONTH_DAYS = 30.0
 ONE_YEAR, THREE_YEARS, AS_HELD = "1 year", "3 years", "the term held now"
@@ -43,6 +44,8 @@ def _of_jobs(lake: Lake, connection: Any, per_month: float) -> Iterator[Judged]:
         needs = "jobs and telemetry of a fleet that the bill knows"
         yield [], [NotJudged(kind, needs) for kind in ("idle", "right-size")]
     yield spot(jobs, rows(connection, query_text("spot_prices")), per_month)
+    machines = pools(rows(connection, query_text("free_hours"))) if jobs else []
+    yield off_hours(machines, slurm=not any("/" in job["job_id"] for job in jobs))
     if lake.holds("runs"):
         yield repeated(rows(connection, query_text("repeated_runs")), per_month), []
     else:
