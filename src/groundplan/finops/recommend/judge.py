@@ -9,6 +9,7 @@ from groundplan.catalog.catalog import Catalog
 from groundplan.errors import UnknownName
 from groundplan.finops.lake.engine import query_text, rows
 from groundplan.finops.lake.lake import Lake
+from groundplan.finops.recommend.bill import formats, storage_tiers, transfers
 from groundplan.finops.recommend.commitments import Term, Usage, commitments, usages
 from groundplan.finops.recommend.jobs import idle, oversized, spot
 from groundplan.finops.recommend.rows import Judged, NotJudged
@@ -63,6 +64,11 @@ def _of_bill(connection: Any, catalog: Catalog, days: float) -> Iterator[Judged]
     used = usages(on_demand, days * 24, nodes)
     (held,) = connection.execute(query_text("commitments_ahead")).fetchone()
     yield commitments(used, _terms(connection, catalog, used), days, held)
+    per_month = MONTH_DAYS / days if days else 0.0
+    kept, tiers = (rows(connection, query_text(name)) for name in ("stored", "storage_tiers"))
+    yield storage_tiers(kept, tiers, per_month)
+    yield [], [formats()]
+    yield transfers(rows(connection, query_text("transfers")), per_month), []
 
 
 def _terms(connection: Any, catalog: Catalog, used: list[Usage]) -> dict[tuple[str, str], list[Term]]:
