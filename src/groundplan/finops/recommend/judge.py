@@ -15,6 +15,7 @@ from groundplan.finops.recommend.jobs import idle, oversized, spot
 from groundplan.finops.recommend.rows import Judged, NotJudged
 from groundplan.finops.recommend.runs import repeated
 from groundplan.finops.recommend.schedule import off_hours, pools
+from groundplan.finops.recommend.stopping import hopeless
 
 MONTH_DAYS = 30.0
 ONE_YEAR, THREE_YEARS, AS_HELD = "1 year", "3 years", "the term held now"
@@ -51,6 +52,7 @@ def _of_jobs(lake: Lake, connection: Any, per_month: float) -> Iterator[Judged]:
         yield repeated(rows(connection, query_text("repeated_runs")), per_month), []
     else:
         yield [], [NotJudged("duplicate", "tracked runs (MLflow) with the job they ran in")]
+    yield hopeless(rows(connection, query_text("run_histories")), per_month)
 
 
 def _of_bill(connection: Any, catalog: Catalog, days: float) -> Iterator[Judged]:
