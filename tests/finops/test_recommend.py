@@ -64,7 +64,7 @@ def test_accelerators_that_are_hardly_used_are_too_many(advised: Callable[..., R
 def test_a_busy_fleet_is_left_alone_and_what_cannot_be_judged_is_said(advised: Callable[..., RecommendResult]) -> None:
     found = advised(lambda hour: 0.97)
     assert found.recommendations == ()
-    unknown = {"spot", "duplicate", "commitment", "off-hours", "storage-tier", "format", "early-stop"}
+    unknown = {"spot", "duplicate", "commitment", "off-hours", "storage-tier", "format", "early-stop", "quantise"}
     assert {row["kind"] for row in found.not_judged} == unknown
 
 

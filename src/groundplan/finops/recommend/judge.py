@@ -15,6 +15,7 @@ from groundplan.finops.recommend.jobs import idle, oversized, spot
 from groundplan.finops.recommend.rows import Judged, NotJudged
 from groundplan.finops.recommend.runs import repeated
 from groundplan.finops.recommend.schedule import off_hours, pools
+from groundplan.finops.recommend.services import estimated_share, quantise
 from groundplan.finops.recommend.stopping import hopeless
 
 MONTH_DAYS = 30.0
@@ -29,7 +30,7 @@ def judge(lake: Lake, connection: Any, catalog: Catalog) -> tuple[float, Judged]
     (fleet,) = connection.execute("SELECT epoch(max(until) - min(since)) / 86400 FROM fleet").fetchone()
     (bill,) = connection.execute(query_text("bill_span")).fetchone()
     kinds = (
-        *_of_jobs(lake, connection, MONTH_DAYS / fleet if fleet else 0.0),
+        *_of_jobs(lake, connection, catalog, MONTH_DAYS / fleet if fleet else 0.0),
         *_of_bill(connection, catalog, bill or 0.0),
     )
     return fleet or bill or 0.0, (
@@ -38,7 +39,7 @@ def judge(lake: Lake, connection: Any, catalog: Catalog) -> tuple[float, Judged]
     )
 
 
-def _of_jobs(lake: Lake, connection: Any, per_month: float) -> Iterator[Judged]:
+def _of_jobs(lake: Lake, connection: Any, catalog: Catalog, per_month: float) -> Iterator[Judged]:
     jobs = rows(connection, query_text("job_use"))
     if jobs and lake.holds("telemetry"):
         yield idle(jobs, per_month) + oversized(jobs, per_month), []
@@ -53,6 +54,8 @@ def _of_jobs(lake: Lake, connection: Any, per_month: float) -> Iterator[Judged]:
     else:
         yield [], [NotJudged("duplicate", "tracked runs (MLflow) with the job they ran in")]
     yield hopeless(rows(connection, query_text("run_histories")), per_month)
+    served = rows(connection, query_text("served"))
+    yield quantise(served, lambda service: estimated_share(service, catalog), per_month)
 
 
 def _of_bill(connection: Any, catalog: Catalog, days: float) -> Iterator[Judged]:
