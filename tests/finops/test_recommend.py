@@ -6,10 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from groundplan.catalog.catalog import load_catalog
 from groundplan.finops.recommend.jobs import spot
+from groundplan.finops.recommend.rows import Recommendation, overlapping, together
 from groundplan.finops.recommend.runs import repeated
+from groundplan.finops.world.fleet import ON_DEMAND, WorldSize, nodes_of
+from groundplan.finops.world.write import write_world
 from groundplan.tasks.finops.allocate import AllocateRequest
 from groundplan.tasks.finops.lake import import_files
 from groundplan.tasks.finops.recommend import RecommendResult, recommend
@@ -82,3 +87,32 @@ def test_repeats_of_a_finished_configuration_are_counted() -> None:
         [{"experiment": "e", "configuration": "abc", "repeats": 2, "cost": 50.0, "jobs": ["1", "2"]}], 2.0
     )
     assert (row.low_usd, row.high_usd) == (0.0, 100.0)
+
+
+def test_a_world_is_advised_within_its_bill_and_its_base_is_found(tmp_path: Path) -> None:
+    size = WorldSize(8, 30, 64, 3)
+    truth = write_world(size, tmp_path / "w")
+    lake = str(tmp_path / "lake")
+    import_files(lake, [tmp_path / "w" / part for part in ("bill", "jobs", "telemetry", "prices")])
+    found = recommend(AllocateRequest(lake), load_catalog())
+    on_demand = sum(node.purchase == ON_DEMAND for node in nodes_of(size))  # up and billed throughout
+    (base,) = [row for row in found.recommendations if row["kind"] == "commitment"]
+    assert f"commit to {int(on_demand * 0.8)} for 3 years and {on_demand - int(on_demand * 0.8)} for 1" in base["what"]
+    bill = float(truth["total_usd"])
+    assert all(0.0 <= float(row["low_usd"]) <= float(row["high_usd"]) < bill for row in found.recommendations)
+    counted = [row for row in found.recommendations if row["counted"]]
+    assert float(found.together["high_usd"]) == pytest.approx(sum(float(row["high_usd"]) for row in counted), abs=0.1)
+    assert float(found.together["high_usd"]) < bill
+    left_out = [row for row in found.recommendations if not row["counted"]]
+    assert left_out and all(row["overlaps"] for row in left_out)
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.frozensets(st.sampled_from("abcdef"), min_size=1)), max_size=8))
+def test_dollars_that_two_recommendations_share_are_counted_once(rows: list[tuple[float, frozenset[str]]]) -> None:
+    found = [Recommendation("k", str(at), 0.0, usd, "", "", "", about) for at, (usd, about) in enumerate(rows)]
+    taken = together(found)
+    named = [name for one in taken for name in one.about]
+    assert len(named) == len(set(named))
+    for one, others in zip(found, overlapping(found), strict=True):  # what is left out shares dollars with a dearer one
+        dearer = [found[at] for at in others if found[at] in taken and found[at].high_usd >= one.high_usd]
+        assert one in taken or dearer

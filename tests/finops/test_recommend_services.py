@@ -1,4 +1,4 @@
-"""Narrower weights: the saving is that of the serving estimate; nothing is said of what is unknown or narrow already."""
+"""Narrower weights: the saving is that of the serving estimate; what is unknown or narrow already is left alone."""
 
 from __future__ import annotations
 
