@@ -31,17 +31,22 @@ FIELDS = ("timestamp", "Hostname", "gpu", "hpc_job", "DCGM_FI_PROF_GR_ENGINE_ACT
 def advised(tmp_path: Path, bill: Bill) -> Callable[..., RecommendResult]:
     """Return a function that advises on one node of 8 at $8 an hour for a day, held by one job of a given activity."""
 
-    def advise(engine: Callable[[int], float], memory_mib: int = 30_000, state: str = "COMPLETED") -> RecommendResult:
-        end = "Unknown" if state == "RUNNING" else "2026-05-02T00:00:00"
-        job = f"7|train|ann|a|{state}|2026-05-01T00:00:00|2026-05-01T00:00:00|{end}|gres/gpu=8|n1|"
-        (tmp_path / "sacct.txt").write_text(f"{SACCT}\n{job}\n")
+    def advise(
+        engine: Callable[[int], float], state: str = "COMPLETED", starts: tuple[int, ...] = (0,)
+    ) -> RecommendResult:
+        ends = [f"2026-05-01T{start:02}:00:00" for start in starts[1:]]
+        ends.append("Unknown" if state == "RUNNING" else "2026-05-02T00:00:00")
+        runs = zip(starts, ends, ["REQUEUED"] * len(starts[1:]) + [state], strict=True)
+        times = [(f"2026-05-01T{start:02}:00:00", end, how) for start, end, how in runs]
+        jobs = [f"7|train|ann|a|{how}|{at}|{at}|{end}|gres/gpu=8|n1|" for at, end, how in times]
+        (tmp_path / "sacct.txt").write_text("\n".join([SACCT, *jobs]) + "\n")
         charges = [
             ("8", "8", "USD", f"2026-05-01T{hour:02}:00:00Z", f"2026-05-01T{hour + 1:02}:00:00Z", "i", "", "n1")
             for hour in range(23)
         ]
         charges.append(("8", "8", "USD", "2026-05-01T23:00:00Z", "2026-05-02T00:00:00Z", "i", "", "n1"))
         samples = [
-            (f"2026-05-01T{hour:02}:00:00Z", "n1", str(gpu), "7", engine(hour), 0.5, memory_mib)
+            (f"2026-05-01T{hour:02}:00:00Z", "n1", str(gpu), "7", engine(hour), 0.5, 30_000)
             for hour in range(24)
             for gpu in range(8)
         ]
@@ -60,6 +65,11 @@ def test_idle_hours_are_found_with_their_dollars(advised: Callable[..., Recommen
     assert float(row["low_usd"]) == pytest.approx(11 * 8 * 30)  # less an hour's grace of each accelerator
 
 
+def test_a_job_that_was_begun_again_is_one_job(advised: Callable[..., RecommendResult]) -> None:
+    (row,) = advised(lambda hour: 0.95 if hour < 12 else 0.0, starts=(0, 6)).recommendations
+    assert float(row["high_usd"]) == pytest.approx(12 * 8 * 30)  # told once, with what both attempts wasted
+
+
 def test_accelerators_that_are_hardly_used_are_too_many(advised: Callable[..., RecommendResult]) -> None:
     (row,) = advised(lambda hour: 0.15).recommendations
     assert row["kind"] == "right-size" and "2 accelerators in place of 8" in row["what"]
@@ -75,11 +85,40 @@ def test_a_busy_fleet_is_left_alone_and_what_cannot_be_judged_is_said(advised: C
 
 def test_spot_is_never_recommended_without_checkpoints() -> None:
     prices = [{"share": 0.3, "interruptions": 0.1}]
-    job = {"job_id": "1", "cost": 1000.0, "gpus": 8.0, "labels": "{}"}
+    job = {"job_id": "1", "on_demand_cost": 1000.0, "gpus": 8.0, "labels": "{}"}
     assert spot([job], prices, 1.0)[0] == []
     (row,), _ = spot([job | {"labels": '{"checkpoint_s": "1800"}'}], prices, 1.0)
     assert 690 < row.high_usd < 700  # 70 % off, less what interruptions set back
     assert spot([job], [], 1.0)[1][0].kind == "spot"
+    committed = job | {"labels": '{"checkpoint_s": "1800"}', "on_demand_cost": 0.0}
+    assert spot([committed], prices, 1.0)[0] == []  # nothing is saved by leaving what is paid anyway
+
+
+def test_a_price_list_and_the_spot_advisor_together_tell_of_spot(tmp_path: Path, bill: Bill) -> None:
+    columns = (*COLUMNS, "ResourceName", "PricingCategory", "SkuId")
+    day = ("USD", "2026-05-01T00:00:00Z", "2026-05-02T00:00:00Z", "i", "")
+    charges = [
+        ("96", "96", *day, node, category, "own.big") for node, category in (("n1", "Standard"), ("n2", "Committed"))
+    ]
+    samples = [("2026-05-01T00:00:00Z", node, "0", job, 0.95, 0.5, 30_000) for node, job in (("n1", "1"), ("n2", "2"))]
+    times = "2026-05-01T00:00:00|2026-05-01T00:00:00|2026-05-02T00:00:00"
+    jobs = [f"{at}|w|ann|a|COMPLETED|{times}|gres/gpu=1|n{at}|checkpoint_s=600" for at in (1, 2)]
+    (tmp_path / "sacct.txt").write_text("\n".join([SACCT, *jobs]) + "\n")
+    (tmp_path / "aws.csv").write_text(
+        "InstanceType,AcceleratorName,AcceleratorCount,vCPUs,MemoryGiB,GpuInfo,Price,SpotPrice,Region,AvailabilityZone\n"
+        "own.big,H100,1,8,64,,4,1.6,r,r-a\nother,H100,1,8,64,,4,3.9,r,r-a\n"
+    )
+    (tmp_path / "advisor.csv").write_text(
+        "instance_type,region,vcpu,ram_gb,savings_pct_over_ondemand,interruption_freq_last_month\nown.big,r,8,64,60,5-10%\n"
+    )
+    files = [bill("b.csv", charges, columns), bill("d.csv", samples, FIELDS)]
+    import_files(
+        str(tmp_path / "lake"), [*files, *(tmp_path / name for name in ("sacct.txt", "aws.csv", "advisor.csv"))]
+    )
+    found = recommend(AllocateRequest(str(tmp_path / "lake")), load_catalog())
+    (row,) = [one for one in found.recommendations if one["kind"] == "spot"]
+    assert "1 jobs" in row["what"] and "40% of on demand, 10% are taken back" in row["evidence"]
+    assert float(row["high_usd"]) == pytest.approx(0.6 * 96 * 30, rel=1e-3) and float(row["high_usd"]) < 0.6 * 96 * 30
 
 
 def test_repeats_of_a_finished_configuration_are_counted() -> None:

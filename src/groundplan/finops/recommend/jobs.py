@@ -83,22 +83,27 @@ def oversized(jobs: Jobs, per_month: float) -> list[Recommendation]:
 
 
 def spot(jobs: Jobs, prices: Jobs, per_month: float) -> tuple[list[Recommendation], list[NotJudged]]:
-    """Return what jobs that save checkpoints would cost on spot machines: interrupted, set back, begun again.
+    """Return what jobs that save checkpoints would save on spot machines: interrupted, set back, begun again.
 
-    A job says how often it saves by the label `checkpoint_s`. Without checkpoints spot is never recommended.
+    A job says how often it saves by the label `checkpoint_s`. Without checkpoints spot is never recommended. Counted is
+    what jobs cost on machines paid on demand.
     """
     known = [price for price in prices if price["interruptions"] is not None]
     if not known:
-        return [], [NotJudged("spot", "spot prices and interruption bands: import a price list and the spot advisor")]
-    able = [(job, saves) for job in jobs if (saves := _checkpoint_s(job)) is not None]
+        needs = (
+            "spot prices and interruption bands of machines paid on demand: import a price list and the spot advisor"
+        )
+        return [], [NotJudged("spot", needs)]
+    able = [(job, saves) for job in jobs if job["on_demand_cost"] and (saves := _checkpoint_s(job)) is not None]
     if not able:
-        return [], [NotJudged("spot", "jobs that say how often they save: label checkpoint_s=SECONDS")]
+        return [], [NotJudged("spot", "jobs on demand that say how often they save: label checkpoint_s=SECONDS")]
     dearest = max(price["share"] for price in known)
     worst = max(price["interruptions"] for price in known)
     per_hour = -math.log(max(1.0 - worst, 1e-6)) / MONTH_HOURS  # of one machine
-    cost = sum(job["cost"] for job, _ in able)
+    cost = sum(job["on_demand_cost"] for job, _ in able)
     kept = sum(
-        job["cost"] * (1.0 - dearest * (1.0 + per_hour * max(job["gpus"] / 8, 1) * (saves / 2 + RESTART_S) / 3600))
+        job["on_demand_cost"]
+        * (1.0 - dearest * (1.0 + per_hour * max(job["gpus"] / 8, 1) * (saves / 2 + RESTART_S) / 3600))
         for job, saves in able
     )
     if kept <= 0.0:
