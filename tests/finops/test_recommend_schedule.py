@@ -83,8 +83,9 @@ def test_nights_without_jobs_are_found_in_a_lake(tmp_path: Path, bill: Bill) -> 
         for node, price, category in (("n1", "96", "Standard"), ("n2", "96", "Standard"), ("n3", "48", "Committed")):
             charges.append((price, price, "USD", f"{at:%FT%TZ}", f"{at + timedelta(days=1):%FT%TZ}", "Usage", category,
                             f"i-{node}", node, "own.big"))  # fmt: skip
-            samples.append((f"{at:%FT%TZ}", node, "0", "", 0.9, 0.5, 30_000))
+            samples.append((f"{at:%FT%TZ}", node, "0", "", 0.9 * (node == "n3"), 0.5, 30_000))
         jobs.append(f"{day}|w|ann|a|COMPLETED|{at:%FT08:00:00}|{at:%FT08:00:00}|{at:%FT20:00:00}|gres/gpu=1|n1|")
+    samples.append((f"{MONDAY + timedelta(days=1, hours=3):%FT%TZ}", "n1", "0", "", 0.9, 0.5, 30_000))  # by hand
     jobs.append(
         f"99|w|ann|a|COMPLETED|{MONDAY:%FT%T}|{MONDAY:%FT%T}|{MONDAY + timedelta(days=28):%FT%T}|gres/gpu=1|n2|"
     )
@@ -98,4 +99,5 @@ def test_nights_without_jobs_are_found_in_a_lake(tmp_path: Path, bill: Bill) -> 
     found = recommend(AllocateRequest(str(tmp_path / "lake")), load_catalog())
     (row,) = [one for one in found.recommendations if one["kind"] == "off-hours"]
     assert "1 off from 20:00 to 08:00 UTC" in row["what"]  # n1; nobody saves by switching off what is committed
-    assert float(row["high_usd"]) == pytest.approx(20 * 12 / 28 * 30 * 4, abs=0.01)
+    assert float(row["high_usd"]) == pytest.approx((20 * 12 - 1) / 28 * 30 * 4, abs=0.01)  # less the hour by hand
+    assert row["low_usd"] == "0.00"

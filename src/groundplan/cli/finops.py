@@ -255,7 +255,8 @@ def recommend(
 ) -> Answer:
     """What to do about waste, each with dollars, evidence, risk and a command.
 
-    Idle and oversized jobs, spot, commitments, repeated runs; dollars that two of them share are counted once.
+    Idle and oversized jobs, spot, quiet hours, commitments, repeated and hopeless runs, narrower weights, storage
+    tiers, transfer. Dollars that several are about are counted once.
     """
     from groundplan.catalog.catalog import load_catalog
     from groundplan.tasks.finops.allocate import AllocateRequest

@@ -1,5 +1,6 @@
 -- Nodes of the fleet that are not paid by a commitment, hour by hour and by instance type: how many there were, how many
--- nobody held at any moment of the hour, and what one cost. Inputs: tables capacity and held.
+-- were free, and what one cost. Free is one that no job of any kind held at any moment of the hour, and whose accelerators
+-- nobody used past the scheduler. Inputs: tables capacity and fleet.
 WITH paid AS (
     SELECT
         capacity.node,
@@ -24,12 +25,21 @@ WITH paid AS (
         sum(cost * epoch(least(until, hour + INTERVAL 1 HOUR) - greatest(since, hour)) / epoch(until - since)) AS cost
     FROM hourly
     GROUP BY ALL
+), runs AS (
+    SELECT
+        unnest(from_json(nodes, '["VARCHAR"]')) AS node,
+        start_time AS since,
+        coalesce(end_time, (SELECT max(until) FROM fleet)) AS until
+    FROM jobs
+    WHERE start_time IS NOT NULL
 ), busy AS (
-    SELECT DISTINCT
-        node,
-        unnest(generate_series(date_trunc('hour', since), until - INTERVAL 1 SECOND, INTERVAL 1 HOUR)) AS hour
-    FROM held
+    SELECT node, unnest(generate_series(date_trunc('hour', since), until - INTERVAL 1 SECOND, INTERVAL 1 HOUR)) AS hour
+    FROM runs
     WHERE until > since
+    UNION
+    SELECT node, date_trunc('hour', time)
+    FROM telemetry
+    WHERE coalesce(engine_active, gpu_util) >= getvariable('idle_engine')
 )
 SELECT
     costs.provider,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from shlex import quote
 from typing import Any
 
-from groundplan.finops.recommend.rows import Judged, NotJudged, Recommendation
+from groundplan.finops.recommend.rows import MOST, Judged, NotJudged, Recommendation
 
 READ_SHARE = 0.01  # of what keeping costs, that requests and data may cost of what is hardly read (assumed)
 BACK_SHARE = 0.1  # of the data, that the low end takes back each month (assumed)
 LEAST_USD = 1.0  # a month; less is not worth a line
-MOST = 10
 PROVIDERS = {"aws": "aws", "amazon": "aws", "google": "google", "gcp": "google", "microsoft": "azure", "azure": "azure"}
 TIERS = {"aws": "Intelligent-Tiering", "google": "Coldline", "azure": "Cool"}
 Rows = Sequence[Mapping[str, Any]]
@@ -98,7 +98,7 @@ def provider_of(name: str | None) -> str:
 
 
 def _tier_command(provider: str, bucket: str) -> str:
-    name = bucket.rsplit("/", 1)[-1].rsplit(":", 1)[-1]
+    name = quote(bucket.rsplit("/", 1)[-1].rsplit(":", 1)[-1])
     if provider == "aws":
         move = {"Days": 0, "StorageClass": "INTELLIGENT_TIERING"}
         rules = {"Rules": [{"ID": "tier", "Status": "Enabled", "Filter": {}, "Transitions": [move]}]}
@@ -107,7 +107,7 @@ def _tier_command(provider: str, bucket: str) -> str:
             f"--lifecycle-configuration '{json.dumps(rules, separators=(',', ':'))}'"
         )
     if provider == "google":
-        return f"gcloud storage objects update 'gs://{name}/**' --storage-class=COLDLINE"
+        return f"gcloud storage objects update gs://{name}/'**' --storage-class=COLDLINE"
     return f"az storage account update --name {name} --access-tier Cool"
 
 

@@ -7,18 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from shlex import quote
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from groundplan.finops.recommend.rows import MONTH_HOURS, Judged, NotJudged, Recommendation
+from groundplan.finops.recommend.rows import MONTH_HOURS, MOST, Judged, NotJudged, Recommendation
 
 LEAST_DAYS = 28.0  # of bill: a month; less shows neither weekends nor month ends
 LOWER = 0.8  # usage that the low end is told for, and that a commitment over three years may meet (assumed)
 LEVELS = 400  # of usage that the programme tells apart
 LEAST_SHARE = 1e-3  # of what the usage costs on demand
-MOST = 10
 Floats = NDArray[np.float64]
 
 
@@ -224,21 +224,21 @@ def _unpriced(unknown: Sequence[Usage], whole: float) -> list[NotJudged]:
 
 
 def _command(usage: Usage, mix: Mapping[str, int]) -> str:
-    provider = usage.provider.lower()
+    provider, instance, region = usage.provider.lower(), quote(usage.instance), quote(usage.region)
     years = 3 if any("3" in name for name in mix) and len(mix) == 1 else 1
     count = sum(mix.values())
     if "aws" in provider or "amazon" in provider:
         return (
-            f"aws ec2 describe-reserved-instances-offerings --instance-type {usage.instance} --region {usage.region}; "
+            f"aws ec2 describe-reserved-instances-offerings --instance-type {instance} --region {region}; "
             f"aws ec2 purchase-reserved-instances-offering --instance-count {count} --reserved-instances-offering-id ID"
         )
     if "microsoft" in provider or "azure" in provider:
         return (
-            f"az reservations reservation-order calculate --sku {usage.instance} --location {usage.region} "
+            f"az reservations reservation-order calculate --sku {instance} --location {region} "
             f"--reserved-resource-type VirtualMachines --quantity {count} --term P{years}Y --billing-scope SUBSCRIPTION"
         )
     if "google" in provider or "gcp" in provider:
-        return f"gcloud compute commitments create NAME --region {usage.region} --plan {12 * years}-month --type TYPE"
+        return f"gcloud compute commitments create NAME --region {region} --plan {12 * years}-month --type TYPE"
     return f"ask {usage.provider or 'the provider'} for a reservation of {count} x {usage.instance}"
 
 

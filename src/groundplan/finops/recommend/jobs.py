@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from shlex import quote
 from typing import Any
 
-from groundplan.finops.recommend.rows import NotJudged, Recommendation
+from groundplan.finops.recommend.rows import MOST, NotJudged, Recommendation
 
 GRACE_HOURS = 1.0  # idle accelerator-hours a job may have: start, loading, the end (assumed)
 IDLE_SHARE = 0.3
@@ -18,7 +19,6 @@ SLICES = 7
 SLICE_BYTES = 5e9  # of the smallest MIG slice of a 40 GB accelerator
 RESTART_S = 600.0  # to get a machine again and load (assumed)
 MONTH_HOURS = 730.0
-MOST = 10  # of a kind that are listed one by one
 
 Jobs = Sequence[dict[str, Any]]
 
@@ -43,9 +43,9 @@ def idle(jobs: Jobs, per_month: float) -> list[Recommendation]:
                 "a person may be about to come back to it"
                 if running
                 else "none: it has ended; stop the next one in time",
-                f"scancel {job['job_id']}"
+                f"scancel {quote(job['job_id'])}"
                 if running
-                else f"sacctmgr modify user {job['user']} set GrpTRESRunMins=gres/gpu=MINUTES",
+                else f"sacctmgr modify user {quote(str(job['user']))} set GrpTRESRunMins=gres/gpu=MINUTES",
                 frozenset([f"job:{job['job_id']}"]),
             )
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 MONTH_HOURS = 720.0  # of the 30 days that dollars are for
+MOST = 10  # of a kind that are listed one by one
 
 
 @dataclass(frozen=True, slots=True)

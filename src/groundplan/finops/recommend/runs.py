@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from shlex import quote
 from typing import Any
 
-from groundplan.finops.recommend.rows import Recommendation
-
-MOST = 10
+from groundplan.finops.recommend.rows import MOST, Recommendation
 
 
 def repeated(runs: Sequence[dict[str, Any]], per_month: float) -> list[Recommendation]:
@@ -20,7 +19,7 @@ def repeated(runs: Sequence[dict[str, Any]], per_month: float) -> list[Recommend
             run["cost"] * per_month,
             f"configuration {run['configuration'][:12]} finished before; repeats cost ${run['cost']:,.0f}",
             "repeats may be meant: seeds that are no parameter, checks",
-            f"mlflow runs list --experiment-name {run['experiment']}",
+            f"mlflow runs list --experiment-name {quote(run['experiment'])}",
             frozenset(f"job:{job}" for job in run["jobs"]),
         )
         for run in runs[:MOST]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -166,5 +167,5 @@ def _command(pool: Pool, schedule: Schedule, slurm: bool) -> str:
 
 def _switch(names: Sequence[str], on: bool, slurm: bool) -> str:
     if slurm:
-        return f"scontrol update NodeName={','.join(names)} State={'POWER_UP' if on else 'POWER_DOWN_ASAP'}"
-    return f"kubectl {'uncordon' if on else 'drain --ignore-daemonsets'} {' '.join(names)}"
+        return f"scontrol update NodeName={quote(','.join(names))} State={'POWER_UP' if on else 'POWER_DOWN_ASAP'}"
+    return f"kubectl {'uncordon' if on else 'drain --ignore-daemonsets'} {' '.join(map(quote, names))}"

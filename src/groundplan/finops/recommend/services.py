@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from shlex import quote
 from typing import Any
 
 from groundplan.catalog.catalog import Catalog
@@ -106,6 +107,6 @@ def _row(row: Mapping[str, Any], share: float, per_month: float) -> Recommendati
         f"tokens in, {row['output_tokens'] / row['requests']:.0f} out): {1 / share - 1:.0%} more from each "
         f"accelerator; {replicas:.1f} replicas of {row['gpus']:g} on average, of ${cost:,.0f} a month",
         "answers may change: evaluate first; the low end gives back whole replicas only",
-        f"vllm serve {row['model']} --quantization {FORMAT} --tensor-parallel-size {row['gpus']:g}",
+        f"vllm serve {quote(row['model'])} --quantization {FORMAT} --tensor-parallel-size {row['gpus']:g}",
         frozenset(f"job:{job}" for job in row["jobs"]),
     )

@@ -17,14 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from groundplan.finops.recommend.rows import Judged, NotJudged, Recommendation
+from groundplan.finops.recommend.rows import MOST, Judged, NotJudged, Recommendation
 
 LEAST_RUNS = 5  # of an experiment
 LEAST_POINTS = 5  # of a metric
 BEST_SHARE = 0.25  # of the runs, that are never to be stopped
 CHECKS = 10  # of the median rule, over the longest run
 FACTOR = 3  # of successive halving
-MOST = 10
 LOWER = {"loss", "error", "err", "perplexity", "ppl", "wer", "cer", "mae", "mse", "rmse", "nll", "fid", "bpb"}
 HIGHER = {"acc", "accuracy", "auc", "f1", "bleu", "rouge", "map", "reward", "score", "precision", "recall", "iou",
           "dice", "r2"}  # fmt: skip
@@ -167,7 +166,7 @@ def _row(
         f"halving {len(halved)}, and neither one of the best {best}",
         "grace is fitted to these runs; a run that starts slowly and ends well is lost",
         f"optuna: MedianPruner(n_startup_trials={LEAST_RUNS}, n_warmup_steps={math.ceil(grace)}); ray: "
-        f"ASHAScheduler(metric='{metric}', mode='{'min' if lower else 'max'}', grace_period={math.ceil(rung)}, "
+        f"ASHAScheduler(metric={metric!r}, mode='{'min' if lower else 'max'}', grace_period={math.ceil(rung)}, "
         f"reduction_factor={FACTOR})",
         frozenset(f"job:{one.job}" for one in courses if one.run in stopped or one.run in halved),
     )
