@@ -253,9 +253,14 @@ def recommend(
     *,
     asked: Asked,
 ) -> Answer:
-    """What to do about waste: idle and oversized jobs, spot, repeated runs, each with dollars, evidence and risk."""
+    """What to do about waste, each with dollars, evidence, risk and a command.
+
+    Idle and oversized jobs, spot, quiet hours, commitments, repeated and hopeless runs, narrower weights, storage
+    tiers, transfer. Dollars that several are about are counted once.
+    """
+    from groundplan.catalog.catalog import load_catalog
     from groundplan.tasks.finops.allocate import AllocateRequest
     from groundplan.tasks.finops.recommend import recommend as task
 
     request = AllocateRequest(lake, "team", column, _day("--from", start), _day("--to", end), None, currency)
-    return task(request).to_dict()
+    return task(request, load_catalog()).to_dict()

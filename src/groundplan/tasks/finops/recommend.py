@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from groundplan import __version__
+from groundplan.catalog.catalog import Catalog
 from groundplan.evidence import Result
 from groundplan.finops.allocation import prepare
-from groundplan.finops.lake.engine import query_text, rows
+from groundplan.finops.lake.engine import query_text
 from groundplan.finops.lake.lake import Lake
-from groundplan.finops.recommend.jobs import idle, oversized, repeated, spot
-from groundplan.finops.recommend.rows import NotJudged, Recommendation
+from groundplan.finops.recommend.judge import judge
+from groundplan.finops.recommend.rows import Recommendation, overlapping, together
 from groundplan.tasks.finops.allocate import AllocateRequest, period_of
-
-MONTH_DAYS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class RecommendResult(Result):
-    """Recommendations, dearest first, in dollars of 30 days; and what the lake could not tell of."""
+    """Recommendations, dearest first, in dollars of 30 days; and what the lake could not tell of.
+
+    Some are about the same dollars: `together` adds up only those that are `counted`, which share none.
+    """
 
     schema: str
     tool_version: str
+    catalog_version: str
     lake: str
     column: str
     currency: str
     days: float
+    together: dict[str, str]
     recommendations: tuple[dict[str, Any], ...]
     not_judged: tuple[dict[str, str], ...]
 
 
-def recommend(request: AllocateRequest) -> RecommendResult:
+def recommend(request: AllocateRequest, catalog: Catalog) -> RecommendResult:
     """Return what would save money in a lake.
 
     Raises
@@ -42,37 +47,30 @@ def recommend(request: AllocateRequest) -> RecommendResult:
     lake = Lake(request.lake)
     connection, into = prepare(lake, request.column, period_of(request), request.currency)
     connection.execute(query_text("states"))
-    (days,) = connection.execute("SELECT epoch(max(until) - min(since)) / 86400 FROM fleet").fetchone()
-    per_month = MONTH_DAYS / days if days else 0.0
-    jobs = rows(connection, query_text("job_use"))
-    found: list[Recommendation] = []
-    missing: list[NotJudged] = []
-    if jobs and lake.holds("telemetry"):
-        found += idle(jobs, per_month) + oversized(jobs, per_month)
-    else:
-        missing += [
-            NotJudged(kind, "jobs and telemetry of a fleet that the bill knows") for kind in ("idle", "right-size")
-        ]
-    spots, unknown = spot(jobs, rows(connection, query_text("spot_prices")), per_month)
-    found, missing = found + spots, missing + unknown
-    if lake.holds("runs"):
-        found += repeated(rows(connection, query_text("repeated_runs")), per_month)
-    else:
-        missing.append(NotJudged("duplicate", "tracked runs (MLflow) with the job they ran in"))
-    found.sort(key=lambda one: (-one.high_usd, one.what))
+    days, (found, missing) = judge(lake, connection, catalog)
+    found = sorted(found, key=lambda one: (-one.high_usd, one.what))
+    counted = together(found)
     return RecommendResult(
         "groundplan/finops-recommend/1",
         __version__,
+        catalog.version,
         request.lake,
         request.column,
         into,
-        round(days or 0.0, 6),
-        tuple(_row(one) for one in found),
+        round(days, 6),
+        {
+            "low_usd": f"{sum(one.low_usd for one in counted):.2f}",
+            "high_usd": f"{sum(one.high_usd for one in counted):.2f}",
+        },
+        tuple(
+            _row(one, sorted({found[place].kind for place in others}), one in counted)
+            for one, others in zip(found, overlapping(found), strict=True)
+        ),
         tuple({"kind": one.kind, "needs": one.needs} for one in missing),
     )
 
 
-def _row(one: Recommendation) -> dict[str, Any]:
+def _row(one: Recommendation, overlaps: Sequence[str], counted: bool) -> dict[str, Any]:
     return {
         "kind": one.kind,
         "what": one.what,
@@ -81,4 +79,6 @@ def _row(one: Recommendation) -> dict[str, Any]:
         "evidence": one.evidence,
         "risk": one.risk,
         "command": one.command,
+        "overlaps": list(overlaps),
+        "counted": counted,
     }
