@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundplan.catalog.catalog import load_catalog
-from groundplan.finops.recommend.jobs import spot
+from groundplan.finops.recommend.jobs import idle_limit, spot
 from groundplan.finops.recommend.rows import Recommendation, overlapping, together
 from groundplan.finops.recommend.runs import repeated
 from groundplan.finops.world.fleet import ON_DEMAND, WorldSize, nodes_of
@@ -155,3 +155,9 @@ def test_dollars_that_two_recommendations_share_are_counted_once(rows: list[tupl
     for one, others in zip(found, overlapping(found), strict=True):  # what is left out shares dollars with a dearer one
         dearer = [found[at] for at in others if found[at] in taken and found[at].high_usd >= one.high_usd]
         assert one in taken or dearer
+
+
+def test_an_idle_limit_saves_what_all_jobs_idle_beyond_it() -> None:
+    jobs = [{"job_id": "1", "cost": 100.0, "idle_cost": 40.0, "idle_hours": 16.0, "gpus": 8.0}] * 2
+    (row,) = idle_limit([*jobs, {"job_id": "2", "cost": 1.0, "idle_cost": 1.0, "idle_hours": 0.5, "gpus": 1.0}], 1.0)
+    assert (row.low_usd, row.high_usd) == (40.0, 80.0)  # half of each is the hour that 8 accelerators may have

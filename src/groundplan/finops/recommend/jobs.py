@@ -52,6 +52,27 @@ def idle(jobs: Jobs, per_month: float) -> list[Recommendation]:
     return found[:MOST]
 
 
+def idle_limit(jobs: Jobs, per_month: float) -> list[Recommendation]:
+    """Return what an idle limit for all jobs would save: high, all idle hours; low, those beyond an hour of each."""
+    many = [job for job in jobs if (job["idle_hours"] or 0.0) > GRACE_HOURS * job["gpus"]]
+    wasted = sum(job["idle_cost"] for job in many)
+    beyond = sum(job["idle_cost"] * (1.0 - GRACE_HOURS * job["gpus"] / job["idle_hours"]) for job in many)
+    if wasted < LEAST_SHARE * sum(job["cost"] for job in jobs) or len(many) < 2:
+        return []
+    return [
+        Recommendation(
+            "idle",
+            f"end jobs whose accelerators have idled for {GRACE_HOURS:g} hour: {len(many):,} jobs had such",
+            beyond * per_month,
+            wasted * per_month,
+            f"{sum(job['idle_hours'] for job in many):,.0f} accelerator-hours without work, ${wasted:,.0f} in the bill",
+            "a job that waits for data or a person loses what it had not saved: warn first",
+            "every 10 minutes: import the newest samples, groundplan finops recommend --format csv, scancel",
+            frozenset(f"job:{job['job_id']}" for job in many),
+        )
+    ]
+
+
 def oversized(jobs: Jobs, per_month: float) -> list[Recommendation]:
     """Return jobs whose accelerators were mostly low: a slice would do, or fewer of them."""
     whole = sum(job["cost"] for job in jobs)

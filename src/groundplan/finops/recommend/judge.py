@@ -11,7 +11,7 @@ from groundplan.finops.lake.engine import query_text, rows
 from groundplan.finops.lake.lake import Lake
 from groundplan.finops.recommend.bill import formats, storage_tiers, transfers
 from groundplan.finops.recommend.commitments import Term, Usage, commitments, usages
-from groundplan.finops.recommend.jobs import idle, oversized, spot
+from groundplan.finops.recommend.jobs import idle, idle_limit, oversized, spot
 from groundplan.finops.recommend.rows import Judged, NotJudged
 from groundplan.finops.recommend.runs import repeated
 from groundplan.finops.recommend.schedule import off_hours, pools
@@ -42,7 +42,7 @@ def judge(lake: Lake, connection: Any, catalog: Catalog) -> tuple[float, Judged]
 def _of_jobs(lake: Lake, connection: Any, catalog: Catalog, per_month: float) -> Iterator[Judged]:
     jobs = rows(connection, query_text("job_use"))
     if jobs and lake.holds("telemetry"):
-        yield idle(jobs, per_month) + oversized(jobs, per_month), []
+        yield idle_limit(jobs, per_month) + idle(jobs, per_month) + oversized(jobs, per_month), []
     else:
         needs = "jobs and telemetry of a fleet that the bill knows"
         yield [], [NotJudged(kind, needs) for kind in ("idle", "right-size")]

@@ -112,7 +112,9 @@ def _breakdown(block: Breakdown) -> str:
 
 
 def _framed(head: str, rows: str) -> str:
-    return f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table></div>'
+    return (
+        f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table></div>'
+    )
 
 
 def _node(node: Node) -> str:
