@@ -19,7 +19,7 @@ from groundplan.tasks.diff import diff
 from groundplan.tasks.explain import explain
 from groundplan.web.asking import answer_to, command_line, values_of
 from groundplan.web.forms import form_of
-from groundplan.web.site import QUESTIONS, Site, blocks_of, query_of, status_of
+from groundplan.web.site import QUESTIONS, SHADES, Site, blocks_of, query_of, status_of
 
 SIDES = ("a", "b")
 
@@ -129,19 +129,23 @@ def _chart(site: Site, question: Question, request: Request) -> Response:
 
 
 def chart_of(document: Document, name: str) -> Response:
-    """Answer with a chart of a document.
+    """Answer with a chart of a document; its name ends in the shade of the page, as in ``chart2.dark``.
 
     Raises
     ------
     UnknownName
-        It has no chart of that name.
+        It has no chart of that name, or there is no such shade.
     """
-    from groundplan.render.charts import svg
+    from groundplan.render.charts import INK, svg
 
+    name, _, shade = name.partition(".")
     charts = {f"chart{index}": block for index, block in enumerate(document.blocks) if isinstance(block, Chart)}
     if name not in charts:
         raise UnknownName("chart", name, charts)
-    return Response(svg(charts[name], name), media_type="image/svg+xml")
+    if shade not in SHADES:
+        raise UnknownName("shade", shade, SHADES)
+    drawn = svg(charts[name], name).replace(INK, SHADES[shade])
+    return Response(drawn, media_type="image/svg+xml", headers={"Cache-Control": "private, max-age=3600"})
 
 
 def _compare(site: Site, question: Question, request: Request) -> Response:
