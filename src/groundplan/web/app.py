@@ -14,7 +14,7 @@ from starlette.responses import Response
 from groundplan import __version__
 from groundplan.catalog.catalog import load_catalog
 from groundplan.errors import GroundplanError
-from groundplan.web import api, health, library, login, pages, planning
+from groundplan.web import api, explorer, health, library, login, pages, planning
 from groundplan.web.guard import Guard
 from groundplan.web.headers import SafeHeaders
 from groundplan.web.problems import TITLES, problem, problem_of
@@ -44,7 +44,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    for part in (pages, planning, library, health):
+    for part in (pages, planning, library, explorer, health):
         app.router.routes.extend(part.routes(site))
     app.include_router(api.router(site))
     app.router.routes.extend(login.routes(site, tokens))
