@@ -15,7 +15,7 @@ from groundplan.workload.model import TransformerModel
 from groundplan.workload.models import load_model, model_from_mapping
 from groundplan.workload.overrides import apply_sets
 from groundplan.workload.reading import Reading
-from groundplan.workload.schema import validate
+from groundplan.workload.schema import CandidatesSection, validate
 from groundplan.workload.service import Limits, ServingBrief, Traffic
 from groundplan.workload.service_schema import LimitsSection, ServingSections, TrafficSection
 from groundplan.workload.yaml_source import YamlSource, load_yaml, read_text
@@ -78,7 +78,7 @@ def _resolve(source: YamlSource, folder: Path, catalog: Catalog, as_of: datetime
     most = reading.whole(serve.max_devices, "serve.max_devices") or MOST_DEVICES
     budget = reading.number(sections.goal.budget_per_month, "usd", "goal.budget_per_month")
     price = reading.number(sections.overrides.price, "usd_per_hour", "overrides.price")
-    candidates = read_candidates(sections.candidates, catalog, reading)
+    candidates = read_candidates(CandidatesSection(**sections.candidates.model_dump()), catalog, reading)
     resolved: dict[str, object] = {
         "serve": {
             "model": serve.model,
