@@ -169,7 +169,7 @@ def test_more_than_two_pools_answer_is_said():
         ({"prefill_tp": 0}, "prefill_tp is 0"),
         ({"prefill_tp": 5}, "tp 5 does not divide"),
         ({"link_bytes_per_s": 0.0}, "link_bytes_per_s is 0"),
-        ({"prompt": 600_000}, "on a prefill replica"),
+        ({"tp": 2, "prefill_tp": 1, "memory_utilization": 0.26, "prompt": 60_000}, "on a prefill replica"),
     ],
 )
 def test_pools_that_cannot_be_say_why(changes, said):

@@ -17,6 +17,7 @@ from groundplan.simulate.traces import read_requests
 from groundplan.tasks.plan_serving_pools import why_apart
 from groundplan.tasks.plan_serving_result import FrontPoint, PlanServingResult, ServiceDesign, ServiceVerdict
 from groundplan.tasks.plan_serving_settle import attained, settled_by_rate, settled_by_trace
+from groundplan.tasks.request_lengths import check_lengths
 from groundplan.tasks.serve_pools import told_design
 from groundplan.workload.service import Limits, ServingBrief, Traffic
 
@@ -38,6 +39,8 @@ def plan_serving(brief: ServingBrief, catalog: Catalog) -> PlanServingResult:
         When the brief asks for something that cannot be.
     """
     brief, requests = _with_trace(brief)
+    if requests is not None:
+        check_lengths(requests, brief.model, catalog)
     found = search_services(brief, catalog)
     finalists = _finalists(found.good, brief.traffic.rate_per_s)
     designs = sorted(_settled(finalists, brief, requests), key=lambda one: (one.usd_per_month, one.devices))

@@ -19,6 +19,7 @@ from groundplan.estimate.serving import ServingSetting, serving_setting, smalles
 from groundplan.estimate.serving_pools import PoolsSetting, pools_setting
 from groundplan.plan.hosting import Replicas, cheapest, host_prices
 from groundplan.tasks.cost import OPTIONS
+from groundplan.workload.context import check_context, check_generates
 from groundplan.workload.model import TransformerModel
 from groundplan.workload.models import load_model, model_from_mapping
 
@@ -80,6 +81,7 @@ def resolve(request: ServeRequest, catalog: Catalog) -> tuple[ServingSetting, Lo
     """
     _check(request)
     model = _model(request.model, catalog)
+    check_context(model, request.prompt, request.output, catalog)
     accelerator, engine = catalog.accelerator(request.accelerator), _engine(request, catalog)
     check_engine(engine, accelerator, catalog.engines.values())
     weights = weight_format(request.precision)
@@ -145,9 +147,7 @@ def resolve_pools(request: ServeRequest, decode: ServingSetting, catalog: Catalo
 
 def _model(asked: str | Mapping[str, Any], catalog: Catalog) -> TransformerModel:
     model = load_model(asked, catalog) if isinstance(asked, str) else model_from_mapping(asked, Path.cwd(), catalog)
-    if not isinstance(model, TransformerModel) or model.domain != "text":
-        raise InputError(f"{model.id} generates no tokens", "serve a language model")
-    return model
+    return check_generates(model)
 
 
 def _speculation(request: ServeRequest, model: TransformerModel, catalog: Catalog) -> Speculation | None:

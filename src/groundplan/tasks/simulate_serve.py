@@ -25,6 +25,7 @@ from groundplan.simulate.requests import Requests, make_requests
 from groundplan.simulate.results import ServiceResult, ServiceSummary
 from groundplan.simulate.routing import Routing
 from groundplan.simulate.traces import read_requests
+from groundplan.tasks.request_lengths import check_lengths
 from groundplan.tasks.serve_request import ACCEPTANCE, HEAD, ServeRequest, hourly_usd, resolve, resolve_pools
 
 ARRIVALS = ("poisson", "bursts", "diurnal")
@@ -166,6 +167,7 @@ def simulate_serve(request: SimulateServeRequest, catalog: Catalog, record: bool
         rate_per_s=None,
     )
     setting, _ = resolve(asked, catalog)
+    check_lengths(requests, setting.model, catalog)
     apart = resolve_pools(asked, setting, catalog)
     kinds = replicas_of(
         setting.deployment, apart.design if apart else None, count=1 if apart else max(request.replicas, 1)

@@ -11,6 +11,7 @@ from typing import Any
 from groundplan.catalog.catalog import Catalog
 from groundplan.errors import InputError
 from groundplan.workload.brief import read_candidates, read_date
+from groundplan.workload.context import check_context, check_generates
 from groundplan.workload.model import TransformerModel
 from groundplan.workload.models import load_model, model_from_mapping
 from groundplan.workload.overrides import apply_sets
@@ -65,6 +66,8 @@ def _resolve(source: YamlSource, folder: Path, catalog: Catalog, as_of: datetime
     reading, serve = Reading(source), sections.serve
     model = _model(serve.model, folder, catalog)
     traffic = _traffic(serve.traffic, folder, reading)
+    if traffic.requests is None:
+        check_context(model, traffic.prompt, traffic.output, catalog)
     engines = reading.names(serve.engine, "serve.engine", partial(catalog.find, "engines")) or (ENGINE,)
     kv = serve.kv_precision or "bf16"
     if serve.engine is None:
@@ -128,9 +131,10 @@ def _plain(limits: Limits) -> dict[str, str | None]:
 
 def _model(value: str | dict[str, Any], folder: Path, catalog: Catalog) -> TransformerModel:
     model = load_model(value, catalog) if isinstance(value, str) else model_from_mapping(value, folder, catalog)
-    if not isinstance(model, TransformerModel) or model.domain != "text":
-        raise InputError(f"serve.model: {model.id} generates no tokens", "serve a language model")
-    return model
+    try:
+        return check_generates(model)
+    except InputError as error:
+        raise InputError(f"serve.model: {error.what}", error.mend) from None
 
 
 def _traffic(section: TrafficSection, folder: Path, reading: Reading) -> Traffic:
