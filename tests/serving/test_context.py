@@ -29,9 +29,9 @@ def test_the_longest_request_is_answered_and_one_token_more_is_not():
 
 
 def test_a_drawn_request_and_a_planned_one_are_checked_as_well():
-    with pytest.raises(InputError, match="1,000,000 prompt .* 131,072"):
+    with pytest.raises(InputError, match=r"1,000,000 prompt .* 131,072"):
         simulate_serve(SimulateServeRequest("llama-3.1-8b", rate_per_s=1.0, prompt=1_000_000, count=2), CATALOG)
-    with pytest.raises(InputError, match="8,000 prompt .* 4,096 tokens that llama-2-7b"):
+    with pytest.raises(InputError, match=r"8,000 prompt .* 4,096 tokens that llama-2-7b"):
         brief("llama-2-7b", rate=1, prompt=8000)
 
 
@@ -54,5 +54,5 @@ def test_a_model_of_sizes_alone_has_no_known_context():
 def test_what_generates_no_tokens_is_not_served(model):
     with pytest.raises(InputError, match="generates no tokens"):
         serve(replace(LLAMA, model=model, prompt=100, output=10), CATALOG)
-    with pytest.raises(InputError, match="serve.model: .* generates no tokens"):
+    with pytest.raises(InputError, match=r"serve\.model: .* generates no tokens"):
         brief(model, rate=1)
