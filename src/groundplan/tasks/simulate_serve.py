@@ -26,6 +26,7 @@ from groundplan.simulate.results import ServiceResult, ServiceSummary
 from groundplan.simulate.routing import Routing
 from groundplan.simulate.traces import read_requests
 from groundplan.tasks.request_lengths import check_lengths
+from groundplan.tasks.simulate_bounds import check_count, check_events
 from groundplan.tasks.serve_request import ACCEPTANCE, HEAD, ServeRequest, hourly_usd, resolve, resolve_pools
 
 ARRIVALS = ("poisson", "bursts", "diurnal")
@@ -142,7 +143,8 @@ class Simulated:
 
     def trace(self) -> dict[str, Any]:
         """Return the recorded iterations as a Chrome trace."""
-        return {"traceEvents": list(chrome_events(self.service)), "displayTimeUnit": "ms"}
+        other = {"schema": "groundplan/trace/1", "tool_version": __version__}
+        return {"otherData": other, "traceEvents": list(chrome_events(self.service)), "displayTimeUnit": "ms"}
 
     def rows(self) -> list[dict[str, float]]:
         """Return every request with its times."""
@@ -168,6 +170,14 @@ def simulate_serve(request: SimulateServeRequest, catalog: Catalog, record: bool
     )
     setting, _ = resolve(asked, catalog)
     check_lengths(requests, setting.model, catalog)
+    check_events(
+        requests,
+        setting,
+        request.replicas + request.prefill_replicas,
+        request.mtbf_s,
+        request.target_in_flight is not None,
+        closed=request.clients is not None,
+    )
     apart = resolve_pools(asked, setting, catalog)
     kinds = replicas_of(
         setting.deployment, apart.design if apart else None, count=1 if apart else max(request.replicas, 1)
@@ -218,6 +228,7 @@ def _requests(request: SimulateServeRequest) -> Requests:
         return read_requests(Path(request.requests))
     if request.count < 1 or request.prompt < 1 or request.output < 1:
         raise InputError("count, prompt and output are whole numbers of at least 1", "correct them")
+    check_count(request.count)
     ones = np.ones(request.count)
     if request.clients is not None:
         times = np.zeros(request.count)
