@@ -30,7 +30,7 @@ def test_what_would_not_end_is_refused(changes, said):
 
 def test_a_run_that_load_makes_hopeless_stops_and_says_so():
     """Alone a request would end in time; behind others, which come back after every failure, it does not."""
-    with pytest.raises(InputError, match="replicas fail before requests can end: 2.* restarts"):
+    with pytest.raises(InputError, match=r"replicas fail before requests can end: 2.* restarts"):
         simulate_serve(replace(ASKED, count=2000, rate_per_s=1000.0, mtbf_s=0.8), CATALOG)
 
 

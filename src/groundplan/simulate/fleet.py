@@ -17,7 +17,6 @@ from groundplan.simulate.requests import Requests
 from groundplan.simulate.results import ReplicaUse, RequestTimes, ServiceResult
 from groundplan.simulate.sequence import Sequence
 
-
 MOST_RESTARTS, RESTARTS_EACH = 200_000, 20
 """Of requests by failures, at all and for each request, after which a simulation stops: it would never end."""
 

@@ -26,8 +26,8 @@ from groundplan.simulate.results import ServiceResult, ServiceSummary
 from groundplan.simulate.routing import Routing
 from groundplan.simulate.traces import read_requests
 from groundplan.tasks.request_lengths import check_lengths
-from groundplan.tasks.simulate_bounds import check_count, check_events
 from groundplan.tasks.serve_request import ACCEPTANCE, HEAD, ServeRequest, hourly_usd, resolve, resolve_pools
+from groundplan.tasks.simulate_bounds import check_count, check_events
 
 ARRIVALS = ("poisson", "bursts", "diurnal")
 POINTS = 60
