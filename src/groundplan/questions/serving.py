@@ -28,6 +28,12 @@ SPECULATION = (
         only_with="speculate",
     ),
 )
+CACHED = Field("cached_fraction", "--cached", "SHARE", "Share of prompt tokens the prefix cache holds.")
+MEMORY = Field("memory_utilization", "--memory-utilization", "SHARE", "Share of a device that the engine takes.")
+ADAPTERS = (
+    Field("adapters", "--adapters", "N", "LoRA adapters held at once."),
+    Field("adapter_rank", "--adapter-rank", "R", "Rank of an adapter.", only_with="adapters"),
+)
 PREFILL = (
     Field("prefill_replicas", "--prefill-replicas", "N", "Replicas that compute prompts and hand them over."),
     Field("prefill_tp", "--prefill-tp", "N", "Tensor-parallel ranks of those.", only_with="prefill_replicas"),
@@ -59,13 +65,12 @@ SERVE = Question(
         s.PP,
         GROUPS,
         s.EP,
-        Field("cached_fraction", "--cached", "SHARE", "Share of prompt tokens the prefix cache holds."),
+        CACHED,
         MAX_SEQUENCES,
         MAX_BATCHED_TOKENS,
-        Field("memory_utilization", "--memory-utilization", "SHARE", "Share of a device that the engine takes."),
+        MEMORY,
         *SPECULATION,
-        Field("adapters", "--adapters", "N", "LoRA adapters held at once."),
-        Field("adapter_rank", "--adapter-rank", "R", "Rank of an adapter.", only_with="adapters"),
+        *ADAPTERS,
         Field("replicas", "--replicas", "N", "Replicas that decode where others prefill."),
         *PREFILL,
         s.PRICE,
@@ -115,7 +120,10 @@ SIMULATE = Question(
         s.EP,
         MAX_SEQUENCES,
         MAX_BATCHED_TOKENS,
+        MEMORY,
+        CACHED,
         *SPECULATION,
+        *ADAPTERS,
         Field("target_in_flight", "--target", "N", "Autoscale to so many requests in flight for each replica."),
         Field("least", "--least", "N", "Fewest replicas when autoscaling.", only_with="target_in_flight"),
         Field("most", "--most", "N", "Most replicas when autoscaling.", only_with="target_in_flight"),
@@ -125,6 +133,7 @@ SIMULATE = Question(
         Field("tpot_s", "--tpot", "TIME", "Limit on a token, e.g. 30 ms."),
         Field("seed", "--seed", "N", "Of what is drawn."),
         s.PRICE,
+        PURCHASE,
     ),
     {"model": "llama-3.1-8b", "accelerator": "h100-sxm", "rate": "5", "count": "300", "ttft": "1 s", "tpot": "40 ms"},
 )

@@ -10,7 +10,6 @@ from typing import Any
 
 from groundplan import __version__
 from groundplan.catalog.catalog import Catalog
-from groundplan.design.deployment import Deployment
 from groundplan.errors import InputError
 from groundplan.estimate.service import Steady
 from groundplan.estimate.serving import (
@@ -22,10 +21,10 @@ from groundplan.estimate.serving import (
 from groundplan.estimate.serving_intervals import serving_interval
 from groundplan.estimate.serving_pools import decode_steady, handed_of, pools_power_w
 from groundplan.evidence import Assumption, Prediction, Result, Term, total_of
-from groundplan.physics.decode import speculated_tokens
 from groundplan.plan.hosting import replicas_of
+from groundplan.tasks.serve_assumptions import assumptions_of, deployed
 from groundplan.tasks.serve_pools import pools_assumptions, told_pools, ttft_tree
-from groundplan.tasks.serve_request import ACCEPTANCE, ServeRequest, hourly_usd, resolve, resolve_pools
+from groundplan.tasks.serve_request import ServeRequest, hourly_usd, resolve, resolve_pools
 
 SECONDS_PER_HOUR = 3600.0
 KEEPS_UP = 0.99
@@ -143,7 +142,7 @@ def serve(request: ServeRequest, catalog: Catalog) -> ServeResult:
         model=setting.model.id,
         accelerator=setting.accelerator.id,
         engine=setting.engine.id,
-        deployment=_deployed(setting.deployment),
+        deployment=deployed(setting.deployment),
         disaggregation=told_pools(apart, handed) if apart and handed else None,
         devices=devices,
         memory=held,
@@ -175,7 +174,7 @@ def serve(request: ServeRequest, catalog: Catalog) -> ServeResult:
         usd_per_million_blended=_per_million(hourly, total_rate, through),
         joules_per_output_token=None if watts is None else _inverse(watts / output_rate, through),
         definitions=DEFINITIONS,
-        assumptions=(*_assumptions(request, setting), *(pools_assumptions(request, apart) if apart else ())),
+        assumptions=(*assumptions_of(request, setting), *(pools_assumptions(request, apart) if apart else ())),
         warnings=_warnings(request, setting, steady),
         explain={"tpot_s": tree, **({"ttft_s": ttft_tree(handed)} if handed else {})},
     )
@@ -191,22 +190,6 @@ def _inverse(value: float, spread: tuple[float, float]) -> Prediction:
     """Interval of what falls as throughput grows."""
     low, high = spread
     return Prediction(value, value / high, value / low)
-
-
-def _deployed(deployment: Deployment) -> dict[str, Any]:
-    told = {name: getattr(deployment, name) for name in ("tp", "pp", "dp", "ep", "weights", "kv")}
-    speculation, adapters = deployment.speculation, deployment.adapters
-    return {
-        **told,
-        "speculation": None
-        if speculation is None
-        else {
-            "drafted": speculation.drafted,
-            "acceptance": speculation.acceptance,
-            "tokens_per_iteration": float(speculated_tokens(speculation.drafted, speculation.acceptance)),
-        },
-        "adapters": None if adapters is None else {"count": adapters.count, "rank": adapters.rank},
-    }
 
 
 def _headline(
@@ -232,26 +215,6 @@ def _headline(
     return said + (
         "" if hourly is None else f", ${hourly / SECONDS_PER_HOUR / rate * MILLION:,.2f} per 1M output tokens"
     )
-
-
-def _assumptions(request: ServeRequest, setting: ServingSetting) -> tuple[Assumption, ...]:
-    engine = setting.engine
-    settings = (
-        ("memory_utilization", engine.memory_utilization, ""),
-        ("max_batched_tokens", float(engine.max_batched_tokens), "tokens"),
-        ("max_sequences", float(engine.max_sequences), "sequences"),
-    )
-    rows = [
-        Assumption(name, value, unit, "published", f"default of {engine.name}")
-        for name, value, unit in settings
-        if getattr(request, name) is None
-    ]
-    speculation = setting.deployment.speculation
-    if speculation is not None and request.acceptance == ACCEPTANCE:
-        said = "heads trained with the model, 0.6 to 0.8 (EAGLE-2, arXiv 2406.16858); measure yours"
-        rows.append(Assumption("acceptance", ACCEPTANCE, "", "assumed", said))
-    rows.append(Assumption("kv_precision", setting.deployment.kv, "", "assumed", "as asked, or 16 bits"))
-    return tuple(rows)
 
 
 def _warnings(request: ServeRequest, setting: ServingSetting, steady: Steady) -> tuple[str, ...]:

@@ -73,3 +73,8 @@ def have_and_need(have: float | None, need: float | None, form: Format) -> str:
 def text_or_unknown(value: Any) -> str:
     """Print text; nothing is unknown."""
     return UNKNOWN if value in (None, "") else str(value)
+
+
+def sizes(split: Mapping[str, Any]) -> str:
+    """Return the parallel sizes of a replica."""
+    return ", ".join(f"{name} {split[name]}" for name in ("tp", "pp", "dp", "ep"))

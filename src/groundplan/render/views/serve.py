@@ -16,7 +16,7 @@ from groundplan.quantities import (
 )
 from groundplan.render.document import Block, Document, Fact, Facts, Tone
 from groundplan.render.phrases import interval, label
-from groundplan.render.views.parts import assumptions, breakdown, footer, notes, shares_chart, warnings
+from groundplan.render.views.parts import assumptions, breakdown, footer, notes, shares_chart, sizes, warnings
 
 
 def document(result: Mapping[str, Any]) -> Document:
@@ -81,17 +81,13 @@ def _pools(result: Mapping[str, Any]) -> tuple[Block, ...]:
     if apart is None:
         return ()
     said = (
-        Fact("Prefill replicas", f"{apart['prefill_replicas']}", _sizes(apart["prefill"])),
-        Fact("Decode replicas", f"{apart['decode_replicas']}", _sizes(result["deployment"])),
+        Fact("Prefill replicas", f"{apart['prefill_replicas']}", sizes(apart["prefill"])),
+        Fact("Decode replicas", f"{apart['decode_replicas']}", sizes(result["deployment"])),
         Fact("Prefill busy", format_percent(apart["prefill_busy"]), "of the most that it and its links answer"),
         Fact("Link", f"{format_bytes(apart['link_bytes_per_s'])}/s", "of one prefill replica"),
     )
     terms = {term["name"]: term["value"] for term in result["explain"]["ttft_s"]["children"]}
     return Facts("Prefill and decode apart", said), breakdown("First token", terms, result["ttft_s"], format_seconds)
-
-
-def _sizes(split: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {split[name]}" for name in ("tp", "pp", "dp", "ep"))
 
 
 def _three(value: float | None) -> str:
