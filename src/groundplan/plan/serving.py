@@ -13,7 +13,7 @@ from groundplan.catalog.rows import Accelerator, Engine
 from groundplan.design.deployment import Deployment
 from groundplan.errors import InputError
 from groundplan.estimate.engines import runs_on
-from groundplan.estimate.formats import weight_format
+from groundplan.estimate.formats import FOUR_BIT_FLOATS, weight_format
 from groundplan.estimate.service import Load, most_decoding, state_at
 from groundplan.estimate.serving import ServingSetting, serving_setting
 from groundplan.estimate.serving_pools import PoolsSetting
@@ -176,7 +176,8 @@ def _settings(brief: ServingBrief, accelerator: Accelerator, catalog: Catalog) -
             continue
         for precision in brief.precisions:
             weights = weight_format(precision)
-            if weights.weight_bytes < 1.0 <= weights.operand_bytes * 2 and weights.operands not in accelerator.flops:
+            native = weights.id not in FOUR_BIT_FLOATS or weights.operands in accelerator.flops
+            if not native and weights.id != brief.model.released_in:
                 continue
             for split in splits(brief.model, weights.id, brief.kv_precision, brief.most_devices):
                 setting = _setting(brief, split, engine, accelerator, context, catalog)

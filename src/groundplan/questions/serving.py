@@ -8,8 +8,11 @@ from groundplan.questions import shared as s
 from groundplan.questions.question import Field, Question
 
 ENGINE = Field("engine", "--engine", "E", "vllm, sglang, tensorrt-llm, lmdeploy.", names="engines")
-WEIGHTS = Field("precision", "--precision", "P", "Weights: bf16, fp8, int8, int4 (AWQ, GPTQ), nvfp4, mxfp4.")
+WEIGHTS = Field(
+    "precision", "--precision", "P", "Weights: bf16, fp8, int8, int4 (AWQ, GPTQ), nvfp4, mxfp4; else as released."
+)
 KV_PRECISION = Field("kv_precision", "--kv-precision", "P", "Cache: bf16, fp8, int8.")
+TP = replace(s.TP, help="Tensor-parallel ranks; else the fewest that hold the weights and the requests at once.")
 GROUPS = replace(s.DP, help="Attention data parallelism: groups that share the experts.")
 PURCHASE = replace(s.PURCHASE, not_with=("price",))
 MAX_SEQUENCES = Field("max_sequences", "--max-sequences", "N", "Most sequences that a replica runs at once.")
@@ -61,7 +64,7 @@ SERVE = Question(
         ENGINE,
         WEIGHTS,
         KV_PRECISION,
-        s.TP,
+        TP,
         s.PP,
         GROUPS,
         s.EP,
@@ -114,7 +117,7 @@ SIMULATE = Question(
         ENGINE,
         WEIGHTS,
         KV_PRECISION,
-        s.TP,
+        TP,
         s.PP,
         GROUPS,
         s.EP,

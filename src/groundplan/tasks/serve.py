@@ -20,6 +20,7 @@ from groundplan.estimate.serving import (
 )
 from groundplan.estimate.serving_intervals import serving_interval
 from groundplan.estimate.serving_pools import decode_steady, handed_of, pools_power_w
+from groundplan.estimate.serving_room import too_small
 from groundplan.evidence import Assumption, Prediction, Result, Term, total_of
 from groundplan.plan.hosting import replicas_of
 from groundplan.tasks.serve_assumptions import assumptions_of, deployed
@@ -108,6 +109,8 @@ def serve(request: ServeRequest, catalog: Catalog) -> ServeResult:
             f"one replica is answered for, not {request.replicas}",
             "divide the load by the replicas, add prefill_replicas, or ask simulate serve",
         )
+    if apart is None and setting.pool.tokens < request.prompt + request.output:
+        raise too_small(setting, float(request.prompt + request.output))
     handed = None if apart is None else handed_of(apart, load, request.rate_per_s)
     steady = decode_steady(handed) if handed else steady_of(setting, load, request.rate_per_s)
     as_of = request.as_of or date.today().isoformat()
@@ -227,6 +230,12 @@ def _warnings(request: ServeRequest, setting: ServingSetting, steady: Steady) ->
     if request.concurrency is not None and float(steady.queued) >= 1.0:
         where = "before a pool" if request.prefill_replicas else "for room in the cache"
         said.append(f"{float(steady.queued):,.0f} of {request.concurrency} requests wait {where}")
+    per_host = max(setting.cluster.host.accelerators, setting.cluster.host.scaleup_domain)
+    if setting.deployment.tp > per_host:
+        said.append(
+            f"tp {setting.deployment.tp} goes beyond the {per_host} accelerators whose links are fast: "
+            f"every layer waits for the network; use narrower weights, larger accelerators or pp"
+        )
     kv_heads = setting.model.attention.kv_heads
     if setting.deployment.tp > kv_heads and setting.model.attention.kind.value == "gqa":
         said.append(

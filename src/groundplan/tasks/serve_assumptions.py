@@ -45,5 +45,13 @@ def assumptions_of(request: ServeRequest, setting: ServingSetting) -> tuple[Assu
     if speculation is not None and request.acceptance == ACCEPTANCE:
         said = "heads trained with the model, 0.6 to 0.8 (EAGLE-2, arXiv 2406.16858); measure yours"
         rows.append(Assumption("acceptance", ACCEPTANCE, "", "assumed", said))
-    rows.append(Assumption("kv_precision", setting.deployment.kv, "", "assumed", "as asked, or 16 bits"))
+    split = setting.deployment
+    if request.tp is None:
+        said = "the fewest devices that hold the weights and the requests (--tp)"
+        rows.append(Assumption("tp", float(split.tp), "", "derived", said))
+    if request.precision is None:
+        said = f"the format in which {setting.model.id} was released (--precision)"
+        rows.append(Assumption("precision", split.weights, "", "published", said))
+    if request.kv_precision is None:
+        rows.append(Assumption("kv_precision", split.kv, "", "assumed", "16 bits unless asked (--kv-precision)"))
     return tuple(rows)

@@ -15,14 +15,16 @@ from groundplan.errors import InputError, UnknownName
 from groundplan.estimate.engines import check_engine
 from groundplan.estimate.formats import kv_format_bytes, weight_format
 from groundplan.estimate.service import Load
-from groundplan.estimate.serving import ServingSetting, serving_setting, smallest_tp
+from groundplan.estimate.serving import ServingSetting, serving_setting
 from groundplan.estimate.serving_pools import PoolsSetting, pools_setting
+from groundplan.estimate.serving_room import fewest_tp
 from groundplan.plan.hosting import Replicas, cheapest, host_prices
 from groundplan.tasks.cost import OPTIONS
 from groundplan.workload.context import check_context, check_generates
 from groundplan.workload.model import TransformerModel
 from groundplan.workload.models import load_model, model_from_mapping
 
+KV_PRECISION = "bf16"
 HEAD, NGRAM = "head", "ngram"
 ACCEPTANCE = 0.7
 """Probability that a drafted token is accepted; between 0.6 and 0.8 for heads trained with the model (Li et al. 2024,
@@ -39,13 +41,13 @@ class ServeRequest:
 
     model: str | Mapping[str, Any]
     accelerator: str = "h100-sxm"
-    tp: int | None = None  # None: the fewest devices that hold the model
+    tp: int | None = None  # None: the fewest devices that hold the model and the requests
     pp: int = 1
     dp: int = 1
     ep: int = 1
     engine: str = "vllm"
-    precision: str = "bf16"
-    kv_precision: str = "bf16"
+    precision: str | None = None  # None: the format in which the model was released
+    kv_precision: str | None = None  # None: 16 bits
     prompt: int = 1024
     output: int = 256
     concurrency: int | None = None
@@ -84,8 +86,9 @@ def resolve(request: ServeRequest, catalog: Catalog) -> tuple[ServingSetting, Lo
     check_context(model, request.prompt, request.output, catalog)
     accelerator, engine = catalog.accelerator(request.accelerator), _engine(request, catalog)
     check_engine(engine, accelerator, catalog.engines.values())
-    weights = weight_format(request.precision)
-    kv_format_bytes(request.kv_precision)
+    weights = weight_format(request.precision or model.released_in)
+    kv = request.kv_precision or KV_PRECISION
+    kv_format_bytes(kv)
     context = float(request.prompt + request.output)
     speculation = _speculation(request, model, catalog)
     adapters = Adapters(request.adapters, request.adapter_rank) if request.adapters else None
@@ -95,12 +98,13 @@ def resolve(request: ServeRequest, catalog: Catalog) -> tuple[ServingSetting, Lo
         request.dp,
         request.ep,
         weights.id,
-        request.kv_precision,
+        kv,
         speculation,
         adapters,
     )
     if request.tp is None:
-        split = replace(split, tp=smallest_tp(model, split, engine, accelerator, context))
+        at_once = None if request.concurrency is None else float(request.concurrency)
+        split = replace(split, tp=fewest_tp(model, split, engine, accelerator, context, at_once))
     check_deployment(model, split)
     if speculation is not None and speculation.draft is not None:
         check_deployment(speculation.draft, replace(split, pp=1, ep=1))

@@ -11,9 +11,10 @@ import numpy as np
 
 from groundplan import __version__
 from groundplan.catalog.catalog import Catalog
-from groundplan.errors import InputError, UnknownName
+from groundplan.errors import UnknownName
 from groundplan.estimate.replica import Replica
 from groundplan.estimate.serving import ServingSetting, replica_of
+from groundplan.estimate.serving_room import too_small
 from groundplan.evidence import Assumption, Result
 from groundplan.plan.hosting import replicas_of
 from groundplan.simulate.chrome import chrome_events
@@ -130,11 +131,7 @@ def simulate_serve(request: SimulateServeRequest, catalog: Catalog, record: bool
     each = None if hourly is None else hourly / sum(one.devices * one.count for one in kinds)
     replica = _replica(setting, context, each)
     if replica.kv_tokens < context:
-        raise InputError(
-            f"{setting.model.id} leaves {replica.kv_tokens:,} tokens of cache on {setting.deployment.devices} x "
-            f"{setting.accelerator.name}, a mean request has {context:,.0f}",
-            "use more devices, narrower weights or cache",
-        )
+        raise too_small(setting, context)
     fleet = Fleet(_pool(request, replica))
     if apart is not None:
         prompts = Pool(_replica(apart.prefill, context, each), request.prefill_replicas)

@@ -36,8 +36,8 @@ class SimulateServeRequest:
     dp: int = 1
     ep: int = 1
     engine: str = "vllm"
-    precision: str = "bf16"
-    kv_precision: str = "bf16"
+    precision: str | None = None
+    kv_precision: str | None = None
     max_sequences: int | None = None
     max_batched_tokens: int | None = None
     memory_utilization: float | None = None
@@ -122,7 +122,8 @@ def replica_asked(request: SimulateServeRequest, requests: Requests) -> ServeReq
     """Return what is asked of one replica, for the mean request."""
     shared = {one.name: getattr(request, one.name) for one in fields(ServeRequest) if hasattr(request, one.name)}
     prompt, output = (max(int(np.mean(one)), 1) for one in (requests.prompt_tokens, requests.output_tokens))
-    return replace(ServeRequest(**shared), prompt=prompt, output=output, rate_per_s=None)
+    at_once = None if request.clients is None else -(-request.clients // max(request.replicas, 1))
+    return replace(ServeRequest(**shared), prompt=prompt, output=output, rate_per_s=None, concurrency=at_once)
 
 
 def told_request(request: SimulateServeRequest, setting: ServingSetting) -> dict[str, Any]:

@@ -73,9 +73,10 @@ def _resolve(source: YamlSource, folder: Path, catalog: Catalog, as_of: datetime
     if serve.engine is None:
         reading.assume("engine", ENGINE, "", "the brief names none (serve.engine)")
     names = serve.precision.split(",") if isinstance(serve.precision, str) else serve.precision
-    precisions = tuple(name.strip() for name in names) if names else PRECISIONS
+    usual = tuple(dict.fromkeys((*PRECISIONS, model.released_in)))
+    precisions = tuple(name.strip() for name in names) if names else usual
     if serve.precision is None:
-        reading.assume("precision", ", ".join(PRECISIONS), "", "the brief names none (serve.precision)")
+        reading.assume("precision", ", ".join(usual), "", "the brief names none (serve.precision)")
     date = (as_of or read_date(sections.as_of, reading) or datetime.date.today()).isoformat()
     limits = _limits(serve.limits, reading)
     most = reading.whole(serve.max_devices, "serve.max_devices") or MOST_DEVICES

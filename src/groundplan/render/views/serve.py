@@ -22,6 +22,7 @@ from groundplan.render.views.parts import assumptions, breakdown, footer, notes,
 def document(result: Mapping[str, Any]) -> Document:
     """Return what the replica answers, what it costs, and what fits."""
     body: list[Block] = [
+        Facts("Replica", _replica(result)),
         Facts("Under this load", _speed(result)),
         *_pools(result),
         Facts("Cost", _cost(result)),
@@ -45,6 +46,16 @@ def document(result: Mapping[str, Any]) -> Document:
 
 def _terms(result: Mapping[str, Any]) -> dict[str, float]:
     return {term["name"]: term["value"] for term in result["explain"]["tpot_s"]["children"]}
+
+
+def _replica(result: Mapping[str, Any]) -> tuple[Fact, ...]:
+    split = result["deployment"]
+    devices = split["tp"] * split["pp"] * split["dp"]
+    return (
+        Fact("Devices", f"{devices} x {result['accelerator']}", sizes(split)),
+        Fact("Formats", f"weights {split['weights']}, cache {split['kv']}"),
+        Fact("Engine", str(result["engine"])),
+    )
 
 
 def _speed(result: Mapping[str, Any]) -> tuple[Fact, ...]:
