@@ -75,12 +75,18 @@ def _sizes(model: TransformerModel, deployment: Deployment) -> list[int]:
     return sizes or [1]
 
 
+def lack_of(setting: ServingSetting, context: float) -> tuple[float, float]:
+    """Return the bytes that each device needs for the model and one request, and those that the engine takes of it."""
+    held = sum(size for name, size in setting.pool.terms.items() if name != "kv_cache")
+    needed = held + context * cache_token_bytes(setting.model, setting.deployment, context)
+    memory = (setting.accelerator.memory_bytes or 0.0) - DRIVER_BYTES
+    return needed, setting.engine.memory_utilization * memory
+
+
 def too_small(setting: ServingSetting, context: float) -> InputError:
     """Return the error of a replica that does not hold one request: the bytes needed and there, and what helps."""
     split, accelerator = setting.deployment, setting.accelerator
-    held = sum(size for name, size in setting.pool.terms.items() if name != "kv_cache")
-    needed = held + context * cache_token_bytes(setting.model, split, context)
-    there = setting.engine.memory_utilization * ((accelerator.memory_bytes or 0.0) - DRIVER_BYTES)
+    needed, there = lack_of(setting, context)
     narrower = {SIXTEEN_BIT: "fp8", 1.0: "int4"}.get(weight_format(split.weights).weight_bytes)
     ways = [
         f"use more devices (--tp {2 * split.tp})",
