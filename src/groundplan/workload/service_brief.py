@@ -10,13 +10,14 @@ from typing import Any
 
 from groundplan.catalog.catalog import Catalog
 from groundplan.errors import InputError
+from groundplan.quantities import format_exact
 from groundplan.workload.brief import read_candidates, read_date
 from groundplan.workload.context import check_context, check_generates
 from groundplan.workload.model import TransformerModel
 from groundplan.workload.models import load_model, model_from_mapping
 from groundplan.workload.overrides import apply_sets
 from groundplan.workload.reading import Reading
-from groundplan.workload.schema import CandidatesSection, validate
+from groundplan.workload.schema import CandidatesSection, OffersSection, validate
 from groundplan.workload.service import Limits, ServingBrief, Traffic
 from groundplan.workload.service_schema import LimitsSection, ServingSections, TrafficSection
 from groundplan.workload.yaml_source import YamlSource, load_yaml, read_text
@@ -86,20 +87,16 @@ def _resolve(source: YamlSource, folder: Path, catalog: Catalog, as_of: datetime
     resolved: dict[str, object] = {
         "serve": {
             "model": serve.model,
-            "traffic": {
-                "rate": traffic.rate_per_s,
-                "peak": traffic.peak,
-                "prompt": traffic.prompt,
-                "output": traffic.output,
-                "cached": traffic.cached_fraction,
-                **({"requests": serve.traffic.requests} if serve.traffic.requests else {}),
-            },
+            "traffic": _told_traffic(traffic),
             "limits": {name: value for name, value in _plain(limits).items() if value is not None},
             "engine": list(engines),
             "precision": list(precisions),
             "kv_precision": kv,
             "max_devices": most,
         },
+        "goal": {"budget_per_month": format_exact(budget, "usd")},
+        "candidates": {name: list(getattr(candidates, name)) or None for name in OffersSection.model_fields},
+        "overrides": {"price": format_exact(price, "usd_per_hour")},
         "as_of": date,
     }
     return ServingBrief(
@@ -119,9 +116,18 @@ def _resolve(source: YamlSource, folder: Path, catalog: Catalog, as_of: datetime
     )
 
 
-def _plain(limits: Limits) -> dict[str, str | None]:
+def _told_traffic(traffic: Traffic) -> dict[str, object]:
+    """Return traffic as a brief says it; a trace tells its lengths itself, and its rate where no other is asked for."""
+    shared: dict[str, object] = {"peak": traffic.peak, "cached": traffic.cached_fraction}
+    if traffic.requests is None:
+        return {"rate": traffic.rate_per_s, "prompt": traffic.prompt, "output": traffic.output, **shared}
+    paced: dict[str, object] = {"rate": traffic.rate_per_s} if traffic.rate_per_s else {}
+    return {"requests": str(traffic.requests.resolve()), **paced, **shared}
+
+
+def _plain(limits: Limits) -> dict[str, str | float | None]:
     return {
-        name.removesuffix("_s"): None if value is None else f"{value:g} s"
+        name.removesuffix("_s"): format_exact(value, "seconds")
         for name, value in (
             ("ttft_p95_s", limits.ttft_p95_s),
             ("tpot_p95_s", limits.tpot_p95_s),
@@ -146,6 +152,10 @@ def _traffic(section: TrafficSection, folder: Path, reading: Reading) -> Traffic
     lengths: dict[str, int] = {}
     for name, usual in (("prompt", PROMPT), ("output", OUTPUT)):
         given = reading.whole(getattr(section, name), f"serve.traffic.{name}")
+        if given is not None and path is not None:
+            raise reading.wrong(
+                f"serve.traffic.{name}", "says nothing beside requests, whose lengths are taken", "leave it out"
+            )
         if given is None and path is None:
             reading.assume(name, usual, "tokens", f"the brief does not say (serve.traffic.{name})")
         lengths[name] = given or usual
