@@ -33,6 +33,6 @@ def with_trace(
         raise InputError(f"--trace and --out both name {trace}", "name two files")
     check_target(trace, asked.force)
     request = question.request_of(given, asked.sets, asked.as_of_text)
-    done = simulate_serve(request, load_catalog(), record=True)
+    done = question.answered(lambda: simulate_serve(request, load_catalog(), record=True))
     write_file(trace, json.dumps(done.trace()), asked.force)
     return done.to_dict()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from groundplan.errors import InputError, UnknownName
+from groundplan.errors import InputError, UnknownName, WrongField
 from groundplan.questions.reading import build, names_set
 
 if TYPE_CHECKING:
     from groundplan.catalog.catalog import Catalog
+
+
+Answered = TypeVar("Answered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +122,23 @@ class Question:
         GroundplanError
             What was asked is impossible, or names what is in no catalog.
         """
-        answer: dict[str, Any] = _named(self.task)(self.request_of(given, sets, as_of), catalog).to_dict()
+        task = _named(self.task)
+        answer: dict[str, Any] = self.answered(lambda: task(self.request_of(given, sets, as_of), catalog)).to_dict()
         return answer
+
+    def answered(self, work: Callable[[], Answered]) -> Answered:
+        """Return what work on a request gives; its errors call fields by the flags that people give.
+
+        Raises
+        ------
+        GroundplanError
+            As the work raises it.
+        """
+        try:
+            return work()
+        except WrongField as error:
+            flags = {field.name: field.flag for field in self.fields}
+            raise error.called(flags.get(error.field, error.field)) from None
 
     def request_of(self, given: Mapping[str, object], sets: Sequence[str] = (), as_of: str | None = None) -> Any:
         """Return the typed request of what is given, as `ask` makes it.
@@ -130,6 +148,8 @@ class Question:
         InputError, UnknownName
             A field that would be ignored beside the others, or a value that does not parse.
         """
+        names = {field.key.replace("-", "_"): field.name for field in self.fields}
+        sets = [f"{names.get(name, name)}={value}" for name, value in names_set(sets).items()]
         self._check_together({name for name, value in given.items() if value is not None} | set(names_set(sets)))
         dated = {"as_of": as_of} if as_of and "as_of" in self.types() else {}
         labels = {field.name: field.flag for field in self.fields}

@@ -13,10 +13,13 @@ Request = TypeVar("Request")
 
 TRUE, FALSE = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
 DIMENSIONS = (
-    ("per_s", "count"),
-    ("per_second", "count"),
+    ("bytes_per_s", "bytes_per_s"),
+    ("per_s", "per_second"),
+    ("per_second", "per_second"),
     ("node_days", "count"),
     ("fraction", "fraction"),
+    ("utilization", "fraction"),
+    ("acceptance", "fraction"),
     ("price", "usd_per_hour"),
     ("usd", "usd"),
     ("bytes", "bytes"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -9,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from groundplan.errors import InputError, UnknownName
+from groundplan.errors import InputError, UnknownName, WrongField
 from groundplan.estimate.serving import ServingSetting
 from groundplan.simulate.arrivals import diurnal_arrivals, gamma_arrivals
 from groundplan.simulate.requests import Requests, make_requests
 from groundplan.simulate.routing import Routing
 from groundplan.simulate.traces import read_requests
-from groundplan.tasks.serve_request import ACCEPTANCE, HEAD, ServeRequest
+from groundplan.tasks.serve_request import ACCEPTANCE, HEAD, ServeRequest, check_wholes
 from groundplan.tasks.simulate_bounds import check_count
 
+POSITIVE = ("rate_per_s", "variation", "target_in_flight", "mtbf_s", "ttft_s", "tpot_s", "e2e_s")
 ARRIVALS = ("poisson", "bursts", "diurnal")
 
 
@@ -85,10 +87,7 @@ def requests_of(request: SimulateServeRequest) -> Requests:
     InputError, UnknownName
         A trace that is none, or nothing to draw by.
     """
-    if not 0.0 <= request.cached_fraction < 1.0:
-        raise InputError(
-            f"cached fraction is {request.cached_fraction}", "give a share of the prompt below 1, e.g. 0.3"
-        )
+    _check(request)
     if request.requests is None:
         return _drawn(request)
     requests = read_requests(Path(request.requests))
@@ -97,9 +96,20 @@ def requests_of(request: SimulateServeRequest) -> Requests:
     return replace(requests, cached_share=request.cached_fraction)
 
 
+def _check(request: SimulateServeRequest) -> None:
+    check_wholes(request, ("count", "prompt", "output", "clients", "replicas", "least", "most"))
+    check_wholes(request, ("seed",), 0)
+    if not 0.0 <= request.cached_fraction < 1.0:
+        raise WrongField(
+            "cached_fraction", f"is {request.cached_fraction}", "give a share of the prompt below 1, e.g. 0.3"
+        )
+    for name in POSITIVE:
+        value = getattr(request, name)
+        if value is not None and not 0.0 < value < math.inf:
+            raise WrongField(name, f"is {value:g}", "give a number above zero")
+
+
 def _drawn(request: SimulateServeRequest) -> Requests:
-    if request.count < 1 or request.prompt < 1 or request.output < 1:
-        raise InputError("count, prompt and output are whole numbers of at least 1", "correct them")
     check_count(request.count)
     ones = np.ones(request.count)
     if request.clients is not None:

@@ -27,6 +27,8 @@ PRECISIONS = ("fp8", "bf16")
 ENGINE = "vllm"
 PEAK = 2.0
 MOST_DEVICES = 8
+MOST_PER_S = 1e7
+"""Requests a second of one service, beyond which they are a slip."""
 
 
 KINDS = ("mission", "pipeline", "serve", "tco")
@@ -146,9 +148,13 @@ def _model(value: str | dict[str, Any], folder: Path, catalog: Catalog) -> Trans
 
 def _traffic(section: TrafficSection, folder: Path, reading: Reading) -> Traffic:
     path = None if section.requests is None else folder / section.requests
-    rate = reading.number(section.rate, "count", "serve.traffic.rate")
+    rate = reading.number(section.rate, "per_second", "serve.traffic.rate")
     if rate is None and path is None:
         raise reading.wrong("serve.traffic", "neither a rate nor a trace of requests is given", "add rate: 10")
+    if rate is not None and rate > MOST_PER_S:
+        raise reading.wrong(
+            "serve.traffic.rate", f"{rate:g} requests a second are no service's", f"give at most {MOST_PER_S:g}"
+        )
     lengths: dict[str, int] = {}
     for name, usual in (("prompt", PROMPT), ("output", OUTPUT)):
         given = reading.whole(getattr(section, name), f"serve.traffic.{name}")
