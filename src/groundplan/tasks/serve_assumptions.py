@@ -8,6 +8,7 @@ from groundplan.design.deployment import Deployment
 from groundplan.estimate.serving import ServingSetting
 from groundplan.evidence import Assumption
 from groundplan.physics.decode import speculated_tokens
+from groundplan.plan.hosting import Bill
 from groundplan.tasks.serve_request import ACCEPTANCE, ServeRequest
 
 
@@ -25,6 +26,24 @@ def deployed(deployment: Deployment) -> dict[str, Any]:
             "tokens_per_iteration": float(speculated_tokens(speculation.drafted, speculation.acceptance)),
         },
         "adapters": None if adapters is None else {"count": adapters.count, "rank": adapters.rank},
+    }
+
+
+def price_told(bill: Bill | None) -> dict[str, Any] | None:
+    """Return what hosts cost and who says so; None where no price is known."""
+    if bill is None:
+        return None
+    host, price = bill.rented.host, bill.rented.price
+    return {
+        "hosts": bill.hosts if host else None,
+        "instance": host.id if host else None,
+        "provider": host.provider if host else None,
+        "option": price.option if price else None,
+        "region": price.region if price else None,
+        "usd_per_hour": bill.rented.usd_per_hour,  # of one host, or of one accelerator at a price given
+        "date": price.date or None if price else None,
+        "evidence": price.evidence if price else "given",
+        "source": price.source if price else "given with the question",
     }
 
 

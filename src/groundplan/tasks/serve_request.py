@@ -18,7 +18,7 @@ from groundplan.estimate.service import Load
 from groundplan.estimate.serving import ServingSetting, serving_setting
 from groundplan.estimate.serving_pools import PoolsSetting, pools_setting
 from groundplan.estimate.serving_room import fewest_tp
-from groundplan.plan.hosting import Replicas, cheapest, host_prices
+from groundplan.plan.hosting import Bill, HostPrice, Replicas, cheapest, host_prices
 from groundplan.tasks.cost import OPTIONS
 from groundplan.workload.context import check_context, check_generates
 from groundplan.workload.model import TransformerModel
@@ -240,11 +240,17 @@ def check_shares(request: ServeRequest) -> None:
         raise WrongField("memory_utilization", f"is {request.memory_utilization}", "give a share up to 1, e.g. 0.9")
 
 
-def hourly_usd(request: ServeRequest, accelerator: str, replicas: Sequence[Replicas], catalog: Catalog) -> float | None:
-    """Return dollars for an hour of the whole hosts that replicas fill; None where no price is known."""
+def bill_of(request: ServeRequest, accelerator: str, replicas: Sequence[Replicas], catalog: Catalog) -> Bill | None:
+    """Return the whole hosts that replicas fill and their price; None where none is known.
+
+    Raises
+    ------
+    UnknownName
+        No such way to buy.
+    """
     if request.purchase not in OPTIONS:
         raise UnknownName("purchase option", request.purchase, OPTIONS)
     if request.price is not None:
-        return request.price * sum(one.devices * one.count for one in replicas)
-    bill = cheapest(host_prices(catalog, accelerator, (request.purchase,)), replicas)
-    return bill.usd_per_hour if bill else None
+        devices = sum(one.devices * one.count for one in replicas)
+        return Bill(HostPrice(None, None, 1, request.price), devices, request.price * devices)
+    return cheapest(host_prices(catalog, accelerator, (request.purchase,)), replicas)

@@ -23,9 +23,9 @@ from groundplan.simulate.pool import Autoscaling, Pool
 from groundplan.simulate.results import ServiceResult, ServiceSummary
 from groundplan.simulate.routing import Routing
 from groundplan.tasks.request_lengths import check_lengths
-from groundplan.tasks.serve_assumptions import assumptions_of, deployed
+from groundplan.tasks.serve_assumptions import assumptions_of, deployed, price_told
 from groundplan.tasks.serve_pools import told_design
-from groundplan.tasks.serve_request import hourly_usd, resolve, resolve_pools
+from groundplan.tasks.serve_request import bill_of, resolve, resolve_pools
 from groundplan.tasks.simulate_bounds import check_events
 from groundplan.tasks.simulate_serve_request import SimulateServeRequest, replica_asked, requests_of, told_request
 
@@ -60,6 +60,7 @@ class SimulateServeResult(Result):
     devices: int
     replicas: int
     kv_tokens: int
+    price: Mapping[str, Any] | None  # as of `serve`
     request: Mapping[str, Any]  # all that was asked, every default filled in: the same again gives the same answer
     summary: ServiceSummary
     limits: Mapping[str, float | None]
@@ -126,9 +127,9 @@ def simulate_serve(request: SimulateServeRequest, catalog: Catalog, record: bool
     kinds = replicas_of(
         setting.deployment, apart.design if apart else None, count=1 if apart else max(request.replicas, 1)
     )
-    hourly = hourly_usd(asked, setting.accelerator.id, kinds, catalog)
+    bill = bill_of(asked, setting.accelerator.id, kinds, catalog)
     # A device costs its part of the hosts that the whole fleet fills.
-    each = None if hourly is None else hourly / sum(one.devices * one.count for one in kinds)
+    each = None if bill is None else bill.usd_per_hour / sum(one.devices * one.count for one in kinds)
     replica = _replica(setting, context, each)
     if replica.kv_tokens < context:
         raise too_small(setting, context)
@@ -153,6 +154,7 @@ def simulate_serve(request: SimulateServeRequest, catalog: Catalog, record: bool
         devices=setting.deployment.devices,
         replicas=request.replicas,
         kv_tokens=replica.kv_tokens,
+        price=price_told(bill),
         request=told_request(request, setting),
         summary=summary,
         limits=limits,

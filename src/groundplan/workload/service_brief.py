@@ -35,11 +35,20 @@ KINDS = ("mission", "pipeline", "serve", "tco")
 
 
 def kind_of(source: str | Path | Mapping[str, Any], text: str | None = None) -> str:
-    """Return what a brief asks for by the section it has: `serve`, `pipeline`, `mission`, `tco`, else `train`."""
+    """Return what a brief asks for by the section it has: `serve`, `pipeline`, `mission`, `tco`, else `train`.
+
+    Raises
+    ------
+    InputError
+        It has two of them.
+    """
     data = source if isinstance(source, Mapping) else None
     if data is None:
         data = load_yaml(read_text(Path(source)) if text is None else text, str(source)).data  # type: ignore[arg-type]
-    return next((kind for kind in KINDS if kind in data), "train")
+    named = [kind for kind in (*KINDS, "train") if kind in data]
+    if len(named) > 1:
+        raise InputError(f"the brief asks for {' and '.join(named)}, which are two tasks", "write a brief for each")
+    return named[0] if named else "train"
 
 
 def read_serving_brief(

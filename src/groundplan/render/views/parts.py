@@ -75,6 +75,17 @@ def text_or_unknown(value: Any) -> str:
     return UNKNOWN if value in (None, "") else str(value)
 
 
+def price_source(price: Mapping[str, Any] | None) -> str:
+    """Return whose price is reckoned with, and of when."""
+    if price is None:
+        return "no price known; give --price"
+    if price["instance"] is None:
+        return str(price["source"])
+    dated = f", {price['date']}" if price["date"] else ""
+    where = f" {price['region']}" if price["region"] else ""
+    return f"{price['hosts']} x {price['instance']} ({price['provider']}{where}, {price['option']}{dated})"
+
+
 def sizes(split: Mapping[str, Any]) -> str:
     """Return the parallel sizes of a replica."""
     return ", ".join(f"{name} {split[name]}" for name in ("tp", "pp", "dp", "ep"))

@@ -115,7 +115,7 @@ def _designs(title: str, designs: Sequence[Mapping[str, Any]]) -> Table:
     columns = (
         Column("replica"),
         Column("replicas", right=True),
-        Column("requests/s each", right=True),
+        Column("requests/s each", right=True, detail=True),
         Column("a month", right=True),
         Column("first token p95", right=True),
         Column("token p95", right=True),

@@ -16,7 +16,16 @@ from groundplan.quantities import (
 )
 from groundplan.render.document import Block, Document, Fact, Facts, Tone
 from groundplan.render.phrases import interval, label
-from groundplan.render.views.parts import assumptions, breakdown, footer, notes, shares_chart, sizes, warnings
+from groundplan.render.views.parts import (
+    assumptions,
+    breakdown,
+    footer,
+    notes,
+    price_source,
+    shares_chart,
+    sizes,
+    warnings,
+)
 
 
 def document(result: Mapping[str, Any]) -> Document:
@@ -33,8 +42,7 @@ def document(result: Mapping[str, Any]) -> Document:
             sum(result["memory"].values()),
             format_bytes,
         ),
-        breakdown("One token", _terms(result), result["tpot_s"], format_seconds),
-        *shares_chart("What a token's time is made of", _terms(result), "s"),
+        *_token(result),
         *notes(tuple(f"{label(name)}: {text}" for name, text in result["definitions"].items())),
         *assumptions(result["assumptions"]),
         *warnings(result["warnings"]),
@@ -42,6 +50,15 @@ def document(result: Mapping[str, Any]) -> Document:
     title = f"Serving {result['model']} with {result['engine']}"
     tone = Tone.GOOD if result["fits"] and not result["warnings"] else Tone.WARN
     return Document(str(result["schema"]), title, str(result["headline"]), tone, tuple(body), footer(result))
+
+
+def _token(result: Mapping[str, Any]) -> tuple[Block, ...]:
+    """Return what a token after the first is made of; an answer of one token has none."""
+    if result["load"]["output"] < 2:
+        return ()
+    terms = _terms(result)
+    chart = shares_chart("What a token's time is made of", terms, "s")
+    return breakdown("One token", terms, result["tpot_s"], format_seconds), *chart
 
 
 def _terms(result: Mapping[str, Any]) -> dict[str, float]:
@@ -79,7 +96,11 @@ def _speed(result: Mapping[str, Any]) -> tuple[Fact, ...]:
         *drafted,
         Fact("Load", f"{load['prompt']} prompt + {load['output']} output tokens", at),
         Fact("First token", interval(result["ttft_s"], format_seconds), "mean, waiting included"),
-        Fact("Token", interval(result["tpot_s"], format_seconds), "mean after the first"),
+        *(
+            [Fact("Token", interval(result["tpot_s"], format_seconds), "mean after the first")]
+            if load["output"] > 1
+            else []
+        ),
         Fact("Whole answer", interval(result["e2e_s"], format_seconds)),
         Fact("Requests", f"{interval(result['requests_per_s'], _three)} per second"),
         Fact("Output", f"{interval(result['output_tokens_per_s'], format_count)} tokens/s"),
@@ -112,7 +133,7 @@ def _cost(result: Mapping[str, Any]) -> tuple[Fact, ...]:
         Fact(
             "Replica" if result["disaggregation"] is None else "Both pools",
             UNKNOWN if hourly is None else f"{format_usd(hourly)} an hour",
-            f"{result['devices']} accelerators",
+            price_source(result["price"]),
         ),
         Fact("1M output tokens", interval(result["usd_per_million_output"], format_usd), "all cost over output tokens"),
         Fact("1M input tokens", interval(result["usd_per_million_input"], format_usd), "the time that prompts take"),
@@ -125,7 +146,7 @@ def _room(result: Mapping[str, Any]) -> tuple[Fact, ...]:
     used = sum(result["memory"].values())
     return (
         Fact("Cache", f"{interval(result['kv_tokens'], format_count)} tokens"),
-        Fact("Requests at once", format_number(result["concurrent_requests"], 3), "of full length"),
+        Fact("Requests at once", f"{result['concurrent_requests']:,.0f}", "of full length"),
         Fact(
             "Device",
             f"{format_bytes(used)} of {format_bytes(result['capacity_bytes'])}",

@@ -16,7 +16,7 @@ from groundplan.quantities import (
 )
 from groundplan.render.document import Block, Column, Document, Fact, Facts, Table, Tone
 from groundplan.render.phrases import label
-from groundplan.render.views.parts import BRIEF_ROWS, assumptions, footer, notes, sizes, warnings
+from groundplan.render.views.parts import BRIEF_ROWS, assumptions, footer, notes, price_source, sizes, warnings
 
 LATENCIES = (
     ("ttft_s", "first token"),
@@ -129,6 +129,7 @@ def _fleet(result: Mapping[str, Any]) -> tuple[Fact, ...]:
             format_usd(summary["cost_usd"]),
             f"{format_usd(summary['usd_per_million_output_tokens'])} per 1M output tokens",
         ),
+        Fact("Price", price_source(result["price"])),
         Fact("Energy", format_energy(summary["energy_j"])),
     )
 
