@@ -12,7 +12,7 @@ from groundplan.cli import catalog, finops, plans, proofs
 from groundplan.cli.answers import OnceCommand, answers
 from groundplan.cli.asked import Answer
 from groundplan.cli.questions import command_of
-from groundplan.cli.server import server
+from groundplan.cli.server import mcp, server
 from groundplan.cli.simulation import with_trace
 from groundplan.questions import calculators, serving
 
@@ -149,6 +149,7 @@ for name, body in FINOPS_COMMANDS.items():
     accounts.command(name=name, cls=OnceCommand)(answers(body))
 app.command(name="calibrate", cls=OnceCommand)(answers(proofs.calibrate, without=OF_A_PLAN))
 app.command(name="server")(server)
+app.command(name="mcp")(mcp)
 simulations.command(name="serve", cls=OnceCommand)(answers(command_of(serving.SIMULATE, with_trace)))
 app.add_typer(simulations, name="simulate")
 app.add_typer(proof, name="validate")

@@ -253,10 +253,10 @@ def recommend(
     *,
     asked: Asked,
 ) -> Answer:
-    """What to do about waste, each with dollars, evidence, risk and the command that does it.
+    """What to do about waste, each with dollars, evidence, risk and a command.
 
-    Idle and oversized jobs, spot, commitments, quiet hours, storage tiers, transfers, repeated and hopeless runs,
-    narrower weights; and what the lake cannot tell of.
+    Idle and oversized jobs, spot, quiet hours, commitments, repeated and hopeless runs, narrower weights, storage
+    tiers, transfer. Dollars that several are about are counted once.
     """
     from groundplan.catalog.catalog import load_catalog
     from groundplan.tasks.finops.allocate import AllocateRequest

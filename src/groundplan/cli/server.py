@@ -24,3 +24,21 @@ def server(
     except ImportError as error:
         raise MissingExtra("the web server", "server") from error
     serve(Settings(host, port, workers, lake))
+
+
+def mcp(
+    http: Annotated[bool, typer.Option("--http", help="Listen on this machine in place of standard input.")] = False,
+    port: Annotated[int, typer.Option("--port", metavar="PORT", help="Of --http.", min=1, max=65535)] = 8701,
+) -> None:
+    """Give assistants the questions as tools (Model Context Protocol).
+
+    On standard input and output, as assistants start it, or over HTTP at /mcp.
+    """
+    try:
+        from groundplan.web.assistant import serve_http, serve_stdio
+    except ImportError as error:
+        raise MissingExtra("the server for assistants", "mcp") from error
+    if http:
+        serve_http("127.0.0.1", port)
+    else:
+        serve_stdio()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, StrictBool, StrictFloat, StrictInt, create_model
+from pydantic import ConfigDict
 from pydantic import Field as Described
 from starlette.responses import Response
 
 from groundplan.questions.question import Question
 from groundplan.render import render
-from groundplan.web.asking import LONGEST, answer_to, given_by, values_of
+from groundplan.web import planning
+from groundplan.web.asking import answer_to, values_of
 from groundplan.web.problems import MEDIA_TYPE
+from groundplan.web.requests import Body, ask_by_request, body_of
 from groundplan.web.site import QUESTIONS, Site
 
 PREFIX = "/api/v1"
@@ -47,12 +50,6 @@ PROBLEM = {
 PROBLEMS: dict[int | str, dict[str, Any]] = {400: PROBLEM, 422: PROBLEM}
 
 
-class Body(BaseModel):
-    """A typed request: no other keys, no infinities."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, str_max_length=LONGEST)
-
-
 def router(site: Site) -> APIRouter:
     """Return the routes of all questions."""
     found = APIRouter(prefix=PREFIX)
@@ -75,7 +72,40 @@ def router(site: Site) -> APIRouter:
             description=question.details or None,
             **shared,
         )
+    _add_plan(found, site)
     return found
+
+
+class PlanBody(Body):
+    """A brief, and what replaces values of it."""
+
+    brief: str | dict[str, Any] = Described(description="YAML text, or the same as an object.")
+    set: dict[str, str] = Described(default={}, description="Key of the brief -> value.")
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"brief": planning.example_of("train")}]})
+
+
+def _add_plan(found: APIRouter, site: Site) -> None:
+    """Add the routes of the main question."""
+    answer = {"description": "The plan", "content": {"application/json": {"schema": {"type": "object"}}}}
+    shared: dict[str, Any] = {
+        "responses": {200: answer, **PROBLEMS},
+        "tags": ["Plan"],
+        "summary": "One brief, one plan.",
+    }
+
+    def by_address(request: Request) -> Response:
+        return _json(planning.plan_of(planning.values_of(request), site.catalog))
+
+    def by_brief(body: PlanBody) -> Response:
+        text = body.brief if isinstance(body.brief, str) else json.dumps(body.brief)
+        return _json(planning.plan_of({"brief": text, **body.set}, site.catalog))
+
+    text = {"name": "brief", "in": "query", "required": False, "schema": {"type": "string"}}
+    found.add_api_route(
+        "/plan", by_address, methods=["GET"], operation_id="get-plan", openapi_extra={"parameters": [text]}, **shared
+    )
+    found.add_api_route("/plan", by_brief, methods=["POST"], operation_id="plan", **shared)
 
 
 def ask_by_address(site: Site, question: Question, request: Request) -> Response:
@@ -91,49 +121,11 @@ def _by_address(site: Site, question: Question) -> Callable[..., Response]:
 
 
 def _by_request(site: Site, question: Question) -> Callable[..., Response]:
-    fields = {field.name: field for field in question.fields}
-
     def ask(body: Any) -> Response:
-        given = body.model_dump(exclude_unset=True)
-        checked = {
-            name: given_by(fields[name], value, site.catalog) if name in fields and value is not None else value
-            for name, value in given.items()
-        }
-        return _json(question.ask(checked, site.catalog))
+        return _json(ask_by_request(question, body, site.catalog))
 
     ask.__annotations__["body"] = body_of(question)
     return ask
-
-
-def body_of(question: Question) -> type[BaseModel]:
-    """Return the model of a question's typed request: numbers in base units, or text with a unit."""
-    described = {field.name: field for field in question.fields}
-    defaults = question.defaults()
-    example: Any = {question.field(key).name: value for key, value in question.example.items()}
-    members: dict[str, Any] = {}
-    for name, hint in get_type_hints(question.request_type).items():
-        field = described.get(name)
-        if field is not None and field.is_file:
-            continue
-        default = defaults.get(name, ...)
-        members[name] = (_accepted(hint), Described(default, description=field.help if field else None))
-    title = question.request_type.__name__
-    model = create_model(title, __base__=Body, **members)
-    model.model_config["json_schema_extra"] = {"examples": [example]}
-    return model
-
-
-def _accepted(hint: Any) -> Any:
-    """Return what a field of a typed request accepts."""
-    members = set(get_args(hint)) or {hint}
-    accepted: Any = dict[str, Any] | str if any("Mapping" in str(one) for one in members) else str
-    if float in members:
-        accepted = StrictInt | StrictFloat | str
-    elif bool in members:
-        accepted = StrictBool
-    elif int in members:
-        accepted = StrictInt | str
-    return accepted | None if type(None) in members else accepted
 
 
 def _parameters(question: Question) -> list[dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -11,7 +13,7 @@ from starlette.responses import Response
 from groundplan import __version__
 from groundplan.catalog.catalog import load_catalog
 from groundplan.errors import GroundplanError
-from groundplan.web import api, pages
+from groundplan.web import api, health, library, pages, planning
 from groundplan.web.headers import SafeHeaders
 from groundplan.web.problems import TITLES, problem, problem_of
 from groundplan.web.site import Site, status_of
@@ -36,15 +38,17 @@ def create_app(lake: str | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.router.routes.extend(pages.routes(site))
+    for part in (pages, planning, library, health):
+        app.router.routes.extend(part.routes(site))
     app.include_router(api.router(site))
     app.add_middleware(SafeHeaders)
+    app.add_middleware(health.Counted, routes=app.router.routes)
     for kind in (GroundplanError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _told(site))
     return app
 
 
-def _told(site: Site):  # type: ignore[no-untyped-def]
+def _told(site: Site) -> Callable[[Request, Exception], Response]:
     """Return the handler that turns an error into problem details, or a page where one was asked for."""
 
     def told(request: Request, error: Exception) -> Response:

@@ -19,7 +19,7 @@ from groundplan.tasks.diff import diff
 from groundplan.tasks.explain import explain
 from groundplan.web.asking import answer_to, command_line, values_of
 from groundplan.web.forms import form_of
-from groundplan.web.site import QUESTIONS, Site, blocks_of, query_of, status_of
+from groundplan.web.site import QUESTIONS, SHADES, Site, blocks_of, query_of, status_of
 
 SIDES = ("a", "b")
 
@@ -41,7 +41,8 @@ def routes(site: Site) -> list[BaseRoute]:
 
 
 def _home(site: Site, request: Request) -> Response:
-    cards = [(f"/{question.name}", question.title, question.summary) for question in QUESTIONS]
+    cards = [("/plan", "Plan", "One brief in, a costed and checked design out: train, serve, chain, fly.")]
+    cards += [(f"/{question.name}", question.title, question.summary) for question in QUESTIONS]
     cards += [
         ("/catalog", "Catalog", "Accelerators, hosts, fabrics, storage, models and prices, a source per number."),
         ("/accuracy", "Accuracy", "Predictions scored against published measurements."),
@@ -88,6 +89,7 @@ def _answered(site: Site, question: Question, pairs: Iterable[tuple[str, str]]) 
         **context,
         "values": values,
         "query": query,
+        "json": f"/api/v1/{question.name}?{query}",
         "compare": "&".join(query_of(values, f"{side}.") for side in SIDES),
         "command": command_line(question, values),
         "document": document,
@@ -123,13 +125,27 @@ def _shown(site: Site, document: Document, here: str, query: str, **context: Any
 
 
 def _chart(site: Site, question: Question, request: Request) -> Response:
-    from groundplan.render.charts import svg
+    return chart_of(document_of(_answer(site, question, request)), request.path_params["name"])
 
-    document, name = document_of(_answer(site, question, request)), request.path_params["name"]
+
+def chart_of(document: Document, name: str) -> Response:
+    """Answer with a chart of a document; its name ends in the shade of the page, as in ``chart2.dark``.
+
+    Raises
+    ------
+    UnknownName
+        It has no chart of that name, or there is no such shade.
+    """
+    from groundplan.render.charts import INK, svg
+
+    name, _, shade = name.partition(".")
     charts = {f"chart{index}": block for index, block in enumerate(document.blocks) if isinstance(block, Chart)}
     if name not in charts:
         raise UnknownName("chart", name, charts)
-    return Response(svg(charts[name], name), media_type="image/svg+xml")
+    if shade not in SHADES:
+        raise UnknownName("shade", shade, SHADES)
+    drawn = svg(charts[name], name).replace(INK, SHADES[shade])
+    return Response(drawn, media_type="image/svg+xml", headers={"Cache-Control": "private, max-age=3600"})
 
 
 def _compare(site: Site, question: Question, request: Request) -> Response:

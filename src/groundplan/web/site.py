@@ -20,7 +20,7 @@ from groundplan.catalog.catalog import Catalog
 from groundplan.errors import GroundplanError
 from groundplan.questions import calculators, serving
 from groundplan.questions.question import Question
-from groundplan.render.document import Chart, Document
+from groundplan.render.document import Chart, ChartKind, Document
 from groundplan.render.writers import html
 from groundplan.render.writers.escaping import escaped
 
@@ -35,6 +35,7 @@ QUESTIONS: tuple[Question, ...] = (
     calculators.COST,
 )
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+SHADES = {"light": "#1b1f24", "dark": "#e6edf3"}  # of the ink of charts
 FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -80,7 +81,7 @@ class Site:
     def pages(self) -> tuple[tuple[str, str], ...]:
         """Path and name of the pages that every page leads to."""
         asked = tuple((f"/{question.name}", question.title) for question in QUESTIONS)
-        return (*asked, ("/catalog", "Catalog"), ("/accuracy", "Accuracy"))
+        return (("/plan", "Plan"), *asked, ("/catalog", "Catalog"), ("/accuracy", "Accuracy"))
 
     @cached_property
     def assets(self) -> Mapping[str, Asset]:
@@ -123,9 +124,14 @@ def blocks_of(document: Document, address: str, query: str) -> Markup:
     """Return the blocks of a document as HTML; charts are pictures at ``address/chart/NAME.svg?query``."""
 
     def figure(chart: Chart, name: str) -> str:
-        title = escaped(chart.title)
-        source = escaped(f"{address}/chart/{name}.svg?{query}")
-        return f'<figure><figcaption>{title}</figcaption><img loading="lazy" alt="" src="{source}"></figure>'
+        if chart.kind is ChartKind.SHARES:  # the table of the same terms has bars
+            return ""
+        title, source = escaped(chart.title), f"{address}/chart/{name}"
+        light, dark = (escaped(f"{source}.{shade}.svg?{query}") for shade in SHADES)
+        return (
+            f'<figure><figcaption>{title}</figcaption><picture><source media="(prefers-color-scheme: dark)" '
+            f'srcset="{dark}"><img loading="lazy" alt="" src="{light}"></picture></figure>'
+        )
 
     return Markup("\n".join(html.blocks(document, figure)))
 

@@ -1,4 +1,5 @@
--- What each job held, cost and did: money by state, the engine's mean, the most memory it used.
+-- What each job held, cost and did: money by state and on demand, the engine's mean, the most memory it used. Of a job
+-- that was begun again the last attempt says how it ended.
 WITH states AS (
     SELECT
         job_id,
@@ -9,6 +10,17 @@ WITH states AS (
         sum(gpu_s) / 3600 AS gpu_hours
     FROM state_costs
     GROUP BY job_id
+), on_demand AS (
+    SELECT pieces.job_id, sum(CAST(pieces.cost AS DOUBLE)) AS on_demand_cost
+    FROM pieces
+    SEMI JOIN charges ON charges.ResourceName = pieces.node
+        AND charges.ChargePeriodStart = pieces.since
+        AND charges.PricingCategory = 'Standard'
+    GROUP BY pieces.job_id
+), last_jobs AS (
+    SELECT *
+    FROM jobs
+    QUALIFY row_number() OVER (PARTITION BY job_id ORDER BY submit_time DESC, start_time DESC) = 1
 ), use AS (
     SELECT job_id, avg(coalesce(engine_active, gpu_util)) AS engine, max(memory_used_bytes) AS memory_bytes,
         any_value(slice) AS slice
@@ -18,17 +30,19 @@ WITH states AS (
 )
 SELECT
     states.*,
+    coalesce(on_demand.on_demand_cost, 0) AS on_demand_cost,
     use.engine,
     use.memory_bytes,
     use.slice,
-    jobs.gpus,
-    jobs.state AS outcome,
-    jobs.name,
-    jobs."user",
-    jobs.account,
-    jobs.labels,
-    epoch(coalesce(jobs.end_time, jobs.start_time) - jobs.start_time) AS elapsed_s
+    last_jobs.gpus,
+    last_jobs.state AS outcome,
+    last_jobs.name,
+    last_jobs."user",
+    last_jobs.account,
+    last_jobs.labels,
+    epoch(coalesce(last_jobs.end_time, last_jobs.start_time) - last_jobs.start_time) AS elapsed_s
 FROM states
-JOIN jobs USING (job_id)
+JOIN last_jobs USING (job_id)
+LEFT JOIN on_demand USING (job_id)
 LEFT JOIN use USING (job_id)
 ORDER BY states.cost DESC, states.job_id

@@ -1,14 +1,16 @@
--- Tracked runs whose configuration had run to its end before, with what their jobs cost.
+-- Tracked runs whose configuration had run to its end before, with what their jobs cost; runs of one job share it.
 WITH costs AS (
     SELECT job_id, sum(CAST(cost AS DOUBLE)) AS cost FROM pieces GROUP BY job_id
-), ordered AS (
-    SELECT runs.experiment, runs.configuration, runs.run_id, costs.cost,
-        row_number() OVER (PARTITION BY runs.experiment, runs.configuration ORDER BY runs.start_time, runs.run_id) AS turn
+), shared AS (
+    SELECT runs.*, costs.cost / count(*) OVER (PARTITION BY runs.job_id) AS cost
     FROM runs
     JOIN costs USING (job_id)
-    WHERE runs.configuration IS NOT NULL AND upper(runs.status) IN ('FINISHED', 'COMPLETED')
+), ordered AS (
+    SELECT *, row_number() OVER (PARTITION BY experiment, configuration ORDER BY start_time, run_id) AS turn
+    FROM shared
+    WHERE configuration IS NOT NULL AND upper(status) IN ('FINISHED', 'COMPLETED')
 )
-SELECT experiment, configuration, count(*) AS repeats, sum(cost) AS cost
+SELECT experiment, configuration, count(*) AS repeats, sum(cost) AS cost, list(DISTINCT job_id) AS jobs
 FROM ordered
 WHERE turn > 1
 GROUP BY experiment, configuration

@@ -1,21 +1,43 @@
--- Charges for moving data between regions or zones of one provider, by resource.
+-- What moving data between zones and regions cost, by provider, region and kind, with the dearest resource of each.
+WITH said AS (
+    SELECT
+        coalesce(ServiceProviderName, ProviderName) AS provider,
+        RegionId AS region,
+        coalesce(ResourceName, ResourceId) AS resource,
+        CASE WHEN regexp_matches(lower(PricingUnit), '^(gb|gib|gigabyte|gibibyte)') THEN PricingQuantity END AS gb,
+        cost,
+        lower(concat_ws(' ', SkuMeter, SkuId, ServiceSubcategory, ChargeDescription, SkuPriceDetails,
+            json_extract_string(x_extras, '$.x_UsageType'))) AS words
+    FROM charges
+    WHERE ChargeCategory = 'Usage'
+      AND cost > 0
+      AND ChargePeriodStart >= getvariable('period_start')
+      AND ChargePeriodStart < getvariable('period_end')
+), kinds AS (
+    SELECT
+        * EXCLUDE (words),
+        CASE
+            WHEN regexp_matches(words, 'regional-bytes|inter-?az|inter[ -]?(availability[ -])?zone|between ec2 azs|cross-?az')
+                THEN 'inter-zone'
+            WHEN regexp_matches(words, 'inter-?region|inter region|aws-out-bytes|\) data transfer to [a-z]|cross-?region')
+                THEN 'inter-region'
+        END AS kind
+    FROM said
+), by_resource AS (
+    SELECT provider, region, kind, resource, sum(cost) AS cost, sum(gb) AS gb
+    FROM kinds
+    WHERE kind IS NOT NULL
+    GROUP BY ALL
+)
 SELECT
-    coalesce(ResourceId, SubAccountId, BillingAccountId) AS resource,
-    any_value(coalesce(ServiceProviderName, ProviderName)) AS provider,
-    any_value(coalesce(SkuMeter, ChargeDescription)) AS meter,
-    any_value(RegionId) AS region,
-    sum(CAST(cost AS DOUBLE)) AS cost,
-    sum(coalesce(ConsumedQuantity, PricingQuantity)) AS quantity,
-    any_value(coalesce(ConsumedUnit, PricingUnit)) AS unit
-FROM charges
-WHERE coalesce(ChargeCategory, 'Usage') = 'Usage'
-  AND regexp_matches(
-      concat_ws(' ', SkuMeter, ChargeDescription, SkuId, ServiceSubcategory, CAST(x_extras AS VARCHAR)),
-      '(?i)DataTransfer-Regional|[A-Z0-9]+-[A-Z0-9]+-AWS-(Out|In)-Bytes|inter[ -]?(region|zone|continent)'
-      '|cross[ -]?(region|zone|az)|intra[ -]continent'
-  )
-  AND ChargePeriodStart >= getvariable('period_start')
-  AND ChargePeriodStart < getvariable('period_end')
-GROUP BY ALL
-HAVING sum(CAST(cost AS DOUBLE)) > 0
-ORDER BY cost DESC, resource
+    provider,
+    region,
+    kind,
+    CAST(sum(cost) AS DOUBLE) AS cost,
+    sum(gb) AS gb,
+    count(resource) AS resources,
+    arg_max(resource, cost) AS dearest,
+    CAST(coalesce(max(cost) FILTER (resource IS NOT NULL), 0) AS DOUBLE) AS dearest_cost
+FROM by_resource
+GROUP BY provider, region, kind
+ORDER BY cost DESC, provider, region, kind

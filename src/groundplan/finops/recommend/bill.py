@@ -1,127 +1,121 @@
-"""Waste that the bill shows: machines on in quiet hours, data nobody reads, data moved between regions."""
+"""Waste that charges alone show: data kept dear that is hardly read, data that moves between zones and regions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
+from shlex import quote
 from typing import Any
 
-from groundplan.finops.recommend.rows import NotJudged, Recommendation
+from groundplan.finops.recommend.rows import MOST, Judged, NotJudged, Recommendation
 
-LEAST_WEEKS = 3
-WEEKEND = (6, 7)
-NIGHT = (*range(20, 24), *range(7))
-WEEKS_PER_MONTH = 30.0 / 7.0
-COLD_SHARE = 0.54  # price of infrequent access over standard, e.g. S3: 0.0125 of 0.023 USD/GB-month
-ARCHIVE_SHARE = 0.17  # of instant-retrieval archives: 0.004 of 0.023
-LEAST_DAYS = 28.0
-LEAST_USD = 1.0  # a month
-MOST = 10
-
+READ_SHARE = 0.01  # of what keeping costs, that requests and data may cost of what is hardly read (assumed)
+BACK_SHARE = 0.1  # of the data, that the low end takes back each month (assumed)
+LEAST_USD = 1.0  # a month; less is not worth a line
+PROVIDERS = {"aws": "aws", "amazon": "aws", "google": "google", "gcp": "google", "microsoft": "azure", "azure": "azure"}
+TIERS = {"aws": "Intelligent-Tiering", "google": "Coldline", "azure": "Cool"}
 Rows = Sequence[Mapping[str, Any]]
-WINDOWS: dict[str, Callable[[int, int], bool]] = {
-    "on weekends": lambda weekday, hour: weekday in WEEKEND,
-    "in nights of weekdays, 20 to 7": lambda weekday, hour: weekday not in WEEKEND and hour in NIGHT,
-}
-CRON = {
-    "on weekends": ("0 0 * * 6", "0 0 * * 1"),
-    "in nights of weekdays, 20 to 7": ("0 20 * * 1-5", "0 7 * * 1-5"),
-}
 
 
-def off_hours(hours: Rows) -> tuple[list[Recommendation], list[NotJudged]]:
-    """Return windows of the week in which machines bought on demand stood empty, every week.
-
-    High: the mean of empty machines; low: as many as were empty in every hour of the window of every week.
+def storage_tiers(buckets: Rows, tiers: Rows, per_month: float) -> Judged:
+    """Return buckets that are hardly read, in a tier for that.
 
     Parameters
     ----------
-    hours : sequence of mapping
-        weekday 1-7, hour, weeks, least and mean (machines empty), node_cost. [USD/h]
-    """
-    if not hours:
-        return [], [NotJudged("off-hours", "a fleet that is billed by the hour, on demand, with its jobs")]
-    if min(row["weeks"] for row in hours) < LEAST_WEEKS:
-        return [], [NotJudged("off-hours", f"{LEAST_WEEKS} weeks of bill and jobs")]
-    found = []
-    for name, holds in WINDOWS.items():
-        window = [row for row in hours if holds(row["weekday"], row["hour"])]
-        always = min((row["least"] for row in window), default=0)
-        cost = sum(row["node_cost"] for row in window) * WEEKS_PER_MONTH
-        mean = sum(row["mean"] * row["node_cost"] for row in window) * WEEKS_PER_MONTH
-        if always < 1:
-            continue
-        off, on = CRON[name]
-        found.append(
-            Recommendation(
-                "off-hours",
-                f"switch off {always} machines {name}",
-                always * cost,
-                mean,
-                f"at least {always} of those bought on demand stood empty in each of these hours, "
-                f"{min(row['weeks'] for row in window)} weeks long",
-                "a job that is sent in the night waits for a machine to start",
-                f"cron: '{off}' scontrol update NodeName=... State=POWER_DOWN; '{on}' State=POWER_UP",
-            )
-        )
-    return found, []
-
-
-def storage_tier(stored: Rows, per_month: float) -> tuple[list[Recommendation], list[NotJudged]]:
-    """Return stored data that nobody was charged for reading: an infrequent or archive tier would hold it.
-
-    Only data of an object store, of which reads are billed one by one, can show that nobody reads it.
-
-    Parameters
-    ----------
-    stored : sequence of mapping
-        resource, provider, service, cost [USD], reads (charges that are not for holding data), told, days.
+    buckets : rows of what is stored, with what requests and data of the bucket cost
+    tiers : rows by provider: the tier's price and that of getting data back, as parts of the first tier's
     per_month : float
-        Months in the bill, inverted.
+        30 days over those of the bill.
     """
-    able = [row for row in stored if _is_object_store(row)]
-    if not able or not any(row["reads"] for row in able):
-        needs = "charges by bucket of an object store, reads among them: a bill with resources and requests"
+    if not buckets:
+        needs = "storage charges by bucket, with a quantity in GB-months"
         return [], [NotJudged("storage-tier", needs)]
-    found = []
-    for row in able:
-        month = row["cost"] * per_month
-        cold = any(
-            word in str(row["told"]).lower() for word in ("infrequent", "archive", "glacier", "coldline", "cool")
-        )
-        if row["reads"] or cold or row["days"] < LEAST_DAYS or month * (1.0 - COLD_SHARE) < LEAST_USD:
+    prices = {row["provider"]: row for row in tiers}
+    known = [(row, prices[place]) for row in buckets if (place := provider_of(row["provider"])) in prices]
+    if not known:
+        return [], [NotJudged("storage-tier", "prices of storage tiers: import a list of storage and egress prices")]
+    counted = [(row, tier) for row, tier in known if row["service_counts"] and row["bucket"]]
+    if not counted:
+        return [], [NotJudged("storage-tier", "how often buckets are read: a bill with their requests, by bucket")]
+    made = []
+    for row, tier in counted:
+        cost = row["cost"] * per_month
+        saved = cost * (1.0 - tier["share"])
+        if row["read_cost"] > READ_SHARE * row["cost"] or saved < LEAST_USD:
             continue
-        found.append(
+        place = provider_of(row["provider"])
+        made.append(
             Recommendation(
                 "storage-tier",
-                f"{row['resource']}: keep it in an infrequent-access or archive tier",
-                month * (1.0 - COLD_SHARE),
-                month * (1.0 - ARCHIVE_SHARE),
-                f"${month:,.2f} a month, and no request was charged in {row['days']:.0f} days",
-                "reading it again costs by the GB, and tiers charge a least time (30 to 90 days)",
-                f"aws s3api put-bucket-lifecycle-configuration --bucket {row['resource']} --lifecycle-configuration "
-                "file://transition-after-30-days.json",
+                f"{row['bucket']}: {row['gb_months'] * per_month:,.0f} GB into {TIERS[place]}",
+                saved - cost * tier["back"] * BACK_SHARE,
+                saved,
+                f"keeping costs ${cost:,.0f} a month, requests and data {row['read_cost'] / row['cost']:.2%} of that; "
+                f"the tier is {tier['share']:.0%} of the price",
+                f"the low end takes {BACK_SHARE:.0%} back each month; small objects and early deletion cost extra",
+                _tier_command(place, row["bucket"]),
+                frozenset([f"charge:storage/{row['provider']}/{row['bucket']}"]),
             )
         )
-    return found[:MOST], []
+    return made[:MOST], []
 
 
-def _is_object_store(row: Mapping[str, Any]) -> bool:
-    words = f"{row['service']} {row['told']}".lower()
-    return any(word in words for word in ("s3", "simple storage", "blob", "cloud storage", "object"))
-
-
-def transfer(moved: Rows, per_month: float) -> list[Recommendation]:
-    """Return what moves between regions or zones at a price: data and what reads it could be in one place."""
+def transfers(found: Rows, per_month: float) -> list[Recommendation]:
+    """Return what moves between zones and regions; low: the dearest resource alone is put where its data is."""
     return [
         Recommendation(
             "transfer",
-            f"{row['resource'] or 'one account'}: {row['quantity'] or 0:,.0f} {row['unit'] or 'GB'} between places",
-            0.0,
+            f"{row['kind']} transfer of {row['provider']} in {row['region'] or 'no region'}: put together what talks",
+            row["dearest_cost"] * per_month,
             row["cost"] * per_month,
-            f"{row['meter']}: ${row['cost']:,.2f} in the bill, region {row['region'] or 'not told'}",
-            "what is copied for safety has to be in another place",
-            "put the readers into the region of the data, or a cache beside them",
+            (f"{row['gb'] * per_month:,.0f} GB a month" if row["gb"] else "an unknown amount")
+            + f" of {row['resources']} resources"
+            + (f"; the dearest is {row['dearest']}" if row["dearest"] else ""),
+            "replicas in several zones may be meant: what must survive the loss of a zone stays apart"
+            if row["kind"] == "inter-zone"
+            else "a copy in each region costs storage; law may say where data lies",
+            _transfer_command(row["kind"], provider_of(row["provider"])),
+            frozenset([f"charge:transfer/{row['provider']}/{row['region']}/{row['kind']}"]),
         )
-        for row in moved[:MOST]
+        for row in found
         if row["cost"] * per_month >= LEAST_USD
-    ]
+    ][:MOST]
+
+
+def formats() -> NotJudged:
+    """Say what judging CSV and JSON in place of Parquet would need: nothing in a lake tells what is read in which."""
+    return NotJudged("format", "which files are read in which format: scan logs, which no importer reads yet")
+
+
+def provider_of(name: str | None) -> str:
+    """Return the short name of a provider, or its own.
+
+    >>> provider_of("Amazon Web Services")
+    'aws'
+    """
+    said = (name or "").lower()
+    return next((short for word, short in PROVIDERS.items() if word in said), said)
+
+
+def _tier_command(provider: str, bucket: str) -> str:
+    name = quote(bucket.rsplit("/", 1)[-1].rsplit(":", 1)[-1])
+    if provider == "aws":
+        move = {"Days": 0, "StorageClass": "INTELLIGENT_TIERING"}
+        rules = {"Rules": [{"ID": "tier", "Status": "Enabled", "Filter": {}, "Transitions": [move]}]}
+        return (
+            f"aws s3api put-bucket-lifecycle-configuration --bucket {name} "
+            f"--lifecycle-configuration '{json.dumps(rules, separators=(',', ':'))}'"
+        )
+    if provider == "google":
+        return f"gcloud storage objects update gs://{name}/'**' --storage-class=COLDLINE"
+    return f"az storage account update --name {name} --access-tier Cool"
+
+
+def _transfer_command(kind: str, provider: str) -> str:
+    if kind == "inter-zone":
+        return "kubectl annotate service SERVICE service.kubernetes.io/topology-mode=Auto"
+    if provider == "aws":
+        return "aws s3 sync s3://SOURCE s3://COPY --source-region THERE --region HERE"
+    if provider == "google":
+        return "gcloud storage buckets relocate gs://BUCKET --location=HERE"
+    return "azcopy copy https://SOURCE https://COPY --recursive"

@@ -1,202 +1,254 @@
-"""Commitments: how many machines to reserve and for how long, as a linear programme over the hours of usage."""
+"""Commit to what is always used: capacity by term, as a linear programme over the hours of usage on demand."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from shlex import quote
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
-from groundplan.catalog.catalog import Catalog
-from groundplan.catalog.rows import Price
-from groundplan.errors import MissingExtra, UnknownName
-from groundplan.finops.recommend.rows import NotJudged, Recommendation
+from groundplan.finops.recommend.rows import MONTH_HOURS, MOST, Judged, NotJudged, Recommendation
 
-LEAST_DAYS = 28.0  # of usage; a shorter history says little of a year
-FALL = 0.2  # of usage, for the low end
-TERMS = {"reserved_1y": "1 year", "reserved_3y": "3 years"}
-Array = npt.NDArray[np.float64]
+LEAST_DAYS = 28.0  # of bill: a month; less shows neither weekends nor month ends
+LOWER = 0.8  # usage that the low end is told for, and that a commitment over three years may meet (assumed)
+LEVELS = 400  # of usage that the programme tells apart
+LEAST_SHARE = 1e-3  # of what the usage costs on demand
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A way to commit: its price of an hour whether used or not, and whether it outlasts the first year."""
+
+    name: str
+    price: float
+    firm: bool
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of the time ahead: its weight, and usage as a factor of what was billed."""
+
+    weight: float
+    factor: float
+
+
+# Three years: the first as billed; the two after, with even odds, as billed or lower.
+STAGES = (Stage(1 / 3, 1.0), Stage(1 / 3, 1.0), Stage(1 / 3, LOWER))
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Machines of one type bought on demand in each hour of `hours`, and their mean price. [machines, USD/h]"""
+    """What one instance type in one region had on demand: units at once, and for how many hours each."""
 
-    sku: str
     provider: str
     region: str
-    machines: Array
-    usd_per_hour: float
+    instance: str
+    units: Floats
+    hours: Floats
+    rate: float  # paid for a unit-hour
+    about: frozenset[str] = frozenset()
+
+    @property
+    def spend(self) -> float:
+        """Return what it cost in 30 days."""
+        return float(self.units @ self.hours / self.hours.sum()) * self.rate * MONTH_HOURS
+
+    def less(self, units: float) -> Usage:
+        """Return it without what another commitment covers."""
+        left = np.maximum(self.units - units, 0.0)
+        return Usage(self.provider, self.region, self.instance, left, self.hours, self.rate, self.about)
 
 
-def commitments(
-    hourly: Sequence[Mapping[str, Any]], catalog: Catalog, days: float, per_month: float
-) -> tuple[list[Recommendation], list[NotJudged]]:
-    """Return what to reserve of each type of machine.
-
-    Parameters
-    ----------
-    hourly : sequence of mapping
-        sku, provider, region, hour, hours, cost: what was bought on demand.
-    catalog : Catalog
-        Whose prices tell what a commitment costs, as a share of the price on demand.
-    days : float
-        That the bill covers.
-    per_month : float
-        Months in the bill, inverted.
-    """
-    if days < LEAST_DAYS:
-        return [], [NotJudged("commitment", f"{LEAST_DAYS:.0f} days of bill: it has {days:.0f}")]
-    found: list[Recommendation] = []
-    unknown: list[str] = []
-    hours = round(days * 24)
-    for usage in _usages(hourly, hours):
-        shares = committed_shares(usage, catalog)
-        if not shares:
-            unknown.append(usage.sku)
-            continue
-        committed = {term: price.share * usage.usd_per_hour for term, price in shares.items()}
-        try:
-            best = commit(usage.machines, usage.usd_per_hour, committed)
-        except MissingExtra as error:
-            return [], [NotJudged("commitment", f"a solver of linear programmes: {error.mend}")]
-        found += _recommended(usage, shares, best, per_month)
-    missing = (
-        [NotJudged("commitment", f"reserved prices of {', '.join(unknown[:5])} in the catalog")] if unknown else []
-    )
-    return found, missing
+def usages(
+    rows: Iterable[Mapping[str, Any]], hours: float, names: Mapping[tuple[str, str], frozenset[str]]
+) -> list[Usage]:
+    """Return usage by instance type, dearest first; hours of the bill without a row had none."""
+    found: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        found.setdefault((row["provider"] or "", row["region"] or "", row["instance"]), []).append(row)
+    every = []
+    for (provider, region, instance), same in found.items():
+        units = np.array([0.0, *(row["units"] for row in same)])
+        counted = np.array([row["hours"] for row in same], dtype=np.float64)
+        weights = np.concatenate([[max(hours - counted.sum(), 0.0)], counted])
+        about = names.get((instance, region), frozenset()) | {f"charge:{provider}/{region}/{instance}"}
+        every.append(Usage(provider, region, instance, units, weights, same[0]["rate"], about))
+    return sorted(every, key=lambda one: (-one.spend, one.instance, one.region))
 
 
-@dataclass(frozen=True, slots=True)
-class CommittedPrice:
-    """Price under a commitment as a share of that on demand, both of the catalog."""
+def best_mix(
+    units: Floats, weights: Floats, on_demand: float, terms: Sequence[Term], stages: Sequence[Stage] = STAGES
+) -> dict[str, float]:
+    """Return how much to commit now by term, so that the cost over all stages is least.
 
-    share: float
-    price: Price
-
-
-def committed_shares(usage: Usage, catalog: Catalog) -> dict[str, CommittedPrice]:
-    """Return term -> the cheapest committed price, as a share of the one on demand in the same region."""
-    try:
-        host = catalog.find("hosts", usage.sku)
-    except UnknownName:
-        return {}
-    on_demand = {price.region: price.usd_per_hour for price in catalog.prices_of(host, "on_demand")}
-    found: dict[str, CommittedPrice] = {}
-    for term in TERMS:
-        offers = [price for price in catalog.prices_of(host, term) if on_demand.get(price.region)]
-        here = [price for price in offers if price.region == usage.region] or offers
-        if here:
-            cheapest = min(here, key=lambda price: price.usd_per_hour / on_demand[price.region])
-            found[term] = CommittedPrice(cheapest.usd_per_hour / on_demand[cheapest.region], cheapest)
-    return found
-
-
-def commit(machines: Array, usd_per_hour: float, committed: Mapping[str, float]) -> dict[str, int]:
-    """Return how many machines to commit to for each term.
-
-    minimise  sum_h on_demand max(q_h - sum_t x_t, 0) + H sum_t price_t x_t
-    where     x of terms longer than a year, together, never exceed the least usage seen: they outlast what is known
+    Minimises ``sum_s w_s (sum_t p_t c_ts + p sum_i h_i o_si)`` with ``sum_t c_ts + o_si >= f_s u_i``: every stage `s`
+    pays its commitments and, on demand, what usage exceeds them. A term that is not firm is chosen anew in each stage.
 
     Parameters
     ----------
-    machines : array
-        Machines used in each hour, q_h.
-    usd_per_hour : float
-        On demand.
-    committed : mapping
-        Term -> dollars an hour of each machine, used or not.
+    units : array
+        Usage, in units at once.
+    weights : array
+        Hours of each; only their proportion counts.
+    on_demand : float
+        Price of a unit-hour.
+    terms, stages : sequence
 
     Returns
     -------
     dict
-        Term -> machines; whole, as the programme's corners are for whole usage.
-
-    Raises
-    ------
-    MissingExtra
-        scipy is not installed.
+        Term -> units.
     """
-    try:
-        from scipy.optimize import linprog
-    except ImportError as error:
-        raise MissingExtra("the plan of commitments", "calibrate") from error
-    levels, weights = np.unique(np.floor(machines), return_counts=True)
-    terms = list(committed)
-    count, uncovered = len(terms), len(levels)
-    cost = np.concatenate([[committed[term] * len(machines) for term in terms], usd_per_hour * weights])
-    covers = np.hstack([np.full((uncovered, count), -1.0), -np.eye(uncovered)])  # -x - y_l <= -q_l
-    limit = -levels
-    long = [1.0 if term != "reserved_1y" else 0.0 for term in terms]
-    covers = np.vstack([covers, [*long, *np.zeros(uncovered)]])
-    solved = linprog(cost, A_ub=covers, b_ub=[*limit, float(levels.min())], method="highs")
-    return {term: int(np.floor(x + 1e-6)) for term, x in zip(terms, solved.x[:count], strict=True)}
+    from scipy.sparse import coo_array
+
+    units, shares = _levels(units, weights / weights.sum())
+    levels, count = len(units), len(stages)
+    firm = [term for term in terms if term.firm]
+    yearly = [term for term in terms if not term.firm]
+    first_yearly, first_over = len(firm), len(firm) + count * len(yearly)
+    prices = [term.price * sum(stage.weight for stage in stages) for term in firm]
+    prices += [term.price * stage.weight for stage in stages for term in yearly]
+    prices += [on_demand * stage.weight * share for stage in stages for share in shares]
+    lines, columns = [], []
+    for at in range(count):
+        mine = [*range(len(firm)), *(first_yearly + at * len(yearly) + term for term in range(len(yearly)))]
+        for level in range(levels):
+            line = at * levels + level
+            lines += [line] * (len(mine) + 1)
+            columns += [*mine, first_over + line]
+    covered = coo_array((-np.ones(len(lines)), (lines, columns)), shape=(count * levels, len(prices)))
+    needed = -np.concatenate([stage.factor * units for stage in stages])
+    solved = import_module("scipy.optimize").linprog(prices, A_ub=covered.tocsr(), b_ub=needed, method="highs")
+    found = solved.x[: first_yearly + len(yearly)]  # firm ones, and the first stage's
+    return {term.name: float(amount) for term, amount in zip([*firm, *yearly], found, strict=True)}
 
 
-def saving(machines: Array, usd_per_hour: float, committed: Mapping[str, float], bought: Mapping[str, int]) -> float:
-    """Return what commitments would have saved over the hours of usage. [USD]"""
-    covered = sum(bought.values())
-    on_demand = usd_per_hour * np.minimum(machines, covered).sum()
-    return float(on_demand - len(machines) * sum(committed[term] * number for term, number in bought.items()))
+def hourly_cost(
+    units: Floats, weights: Floats, on_demand: float, terms: Sequence[Term], mix: Mapping[str, float]
+) -> float:
+    """Return what an hour costs on average with commitments: they are paid always, what exceeds them on demand."""
+    paid = sum(term.price * mix.get(term.name, 0.0) for term in terms)
+    over = np.maximum(units - sum(mix.values()), 0.0)
+    return paid + on_demand * float(over @ weights / weights.sum())
 
 
-def _usages(hourly: Sequence[Mapping[str, Any]], hours: int) -> list[Usage]:
-    grouped: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
-    for row in hourly:
-        grouped[row["sku"], row["region"]].append(row)
-    found = []
-    for (sku, region), rows in grouped.items():
-        used = np.zeros(max(hours, len(rows)))  # hours without a charge used none
-        used[: len(rows)] = [row["hours"] for row in rows]
-        price = sum(row["cost"] for row in rows) / sum(row["hours"] for row in rows)
-        found.append(Usage(sku, str(rows[0]["provider"] or ""), region, used, price))
-    return found
+def commitments(
+    found: Sequence[Usage], prices: Mapping[tuple[str, str], Sequence[Term]], days: float, held: float = 0.0
+) -> Judged:
+    """Return what to commit to.
+
+    Parameters
+    ----------
+    found : sequence of Usage
+    prices : mapping
+        (instance, region) -> terms, their price as a part of the price on demand.
+    days : float
+        Of bill.
+    held : float
+        Dollars an hour of commitments that no row of the bill shows yet; they cover usage of each type in proportion.
+    """
+    if not sum(one.spend for one in found):
+        return [], [NotJudged("commitment", "compute charges on demand with an instance type and a quantity in hours")]
+    if days < LEAST_DAYS:
+        return [], [NotJudged("commitment", f"30 days of bill; the lake has {days:.1f}")]
+    if find_spec("scipy") is None:
+        return [], [NotJudged("commitment", "scipy: pip install 'groundplan[calibrate]'")]
+    whole = sum(one.spend for one in found)
+    known = [(one, prices[one.instance, one.region]) for one in found if prices.get((one.instance, one.region))]
+    made = []
+    for one, terms in known[:MOST]:
+        priced = [Term(term.name, term.price * one.rate, term.firm, term.source) for term in terms]
+        spared = held * one.spend / whole / min(term.price for term in priced)
+        row = _recommended(one.less(spared), priced, days, spared)
+        if row is not None and row.high_usd > LEAST_SHARE * whole:
+            made.append(row)
+    unknown = [one for one in found if not prices.get((one.instance, one.region))]
+    return made, _unpriced(unknown, whole)
 
 
-def _recommended(
-    usage: Usage, shares: Mapping[str, CommittedPrice], bought: Mapping[str, int], per_month: float
-) -> list[Recommendation]:
-    committed = {term: price.share * usage.usd_per_hour for term, price in shares.items()}
-    high = saving(usage.machines, usage.usd_per_hour, committed, bought) * per_month
-    low = saving(usage.machines * (1.0 - FALL), usage.usd_per_hour, committed, bought) * per_month
-    if not any(bought.values()) or high <= 0.0:
-        return []
-    parts = [f"{number} for {TERMS[term]}" for term, number in bought.items() if number]
-    prices = "; ".join(
-        f"{TERMS[term]} at {shares[term].share:.0%} of on demand ({shares[term].price.evidence}: "
-        f"{shares[term].price.source})"
-        for term, number in bought.items()
-        if number
-    )
-    return [
-        Recommendation(
-            "commitment",
-            f"commit to {' and '.join(parts)} x {usage.sku} in {usage.region or 'its region'}",
-            low,
-            high,
-            f"{usage.machines.min():g} to {usage.machines.max():g} on demand at ${usage.usd_per_hour:.2f}/h; {prices}",
-            f"paid used or not; low: with {FALL:.0%} less usage; three years cover only what usage never fell below",
-            _command(usage, bought),
+def _recommended(usage: Usage, terms: Sequence[Term], days: float, spared: float) -> Recommendation | None:
+    mix = _whole(best_mix(usage.units, usage.hours, usage.rate, terms))
+    if not mix:
+        return None
+    saved = [
+        MONTH_HOURS
+        * (
+            hourly_cost(usage.units * factor, usage.hours, usage.rate, terms, {})
+            - hourly_cost(usage.units * factor, usage.hours, usage.rate, terms, mix)
         )
+        for factor in (LOWER, 1.0)
     ]
+    total = sum(mix.values())
+    used = float(np.minimum(usage.units, total) @ usage.hours / usage.hours.sum()) / total
+    of_price = ", ".join(f"{term.name} at {term.price / usage.rate:.0%} of on demand ({term.source})" for term in terms)
+    earlier = f"; {spared:.1f} that other commitments cover are taken off" if spared else ""
+    return Recommendation(
+        "commitment",
+        f"{usage.instance} in {usage.region or 'any region'}: commit to "
+        + " and ".join(f"{amount} for {name}" for name, amount in mix.items()),
+        min(saved),
+        max(saved),
+        f"{days:.0f} days on demand, {usage.units.max():.0f} at most at once; {used:.0%} of the committed hours would "
+        f"have been used; {of_price}{earlier}",
+        f"paid whether used or not; the low end is with usage {1 - LOWER:.0%} lower; idle machines are worth more off",
+        _command(usage, mix),
+        usage.about,
+    )
 
 
-def _command(usage: Usage, bought: Mapping[str, int]) -> str:
-    """Return the command that buys the longest of the commitments."""
-    term = max((term for term, number in bought.items() if number), key=lambda term: list(TERMS).index(term))
-    number, seconds = bought[term], 31_536_000 * (3 if term == "reserved_3y" else 1)
-    provider = usage.provider.lower()
+def _whole(mix: Mapping[str, float]) -> dict[str, int]:
+    """Return a mix in whole units, no more than it: each term rounds down what those before it leave."""
+    found: dict[str, int] = {}
+    reached = 0.0
+    for name, amount in mix.items():
+        reached += amount
+        found[name] = math.floor(reached + 1e-6) - sum(found.values())
+    return {name: whole for name, whole in found.items() if whole > 0}
+
+
+def _unpriced(unknown: Sequence[Usage], whole: float) -> list[NotJudged]:
+    worth = [one for one in unknown if one.spend > LEAST_SHARE * whole]
+    if not worth:
+        return []
+    names = ", ".join(one.instance for one in worth[:3]) + (f" and {len(worth) - 3} more" if len(worth) > 3 else "")
+    needs = f"reserved prices of {names}: import a price list with reserved_1y_usd_per_hour, reserved_3y_usd_per_hour"
+    return [NotJudged("commitment", needs)]
+
+
+def _command(usage: Usage, mix: Mapping[str, int]) -> str:
+    provider, instance, region = usage.provider.lower(), quote(usage.instance), quote(usage.region)
+    years = 3 if any("3" in name for name in mix) and len(mix) == 1 else 1
+    count = sum(mix.values())
     if "aws" in provider or "amazon" in provider:
-        offer = (
-            f"aws ec2 describe-reserved-instances-offerings --instance-type {usage.sku} --max-duration {seconds} "
-            "--query 'ReservedInstancesOfferings[0].ReservedInstancesOfferingId' --output text"
+        return (
+            f"aws ec2 describe-reserved-instances-offerings --instance-type {instance} --region {region}; "
+            f"aws ec2 purchase-reserved-instances-offering --instance-count {count} --reserved-instances-offering-id ID"
         )
-        buy = f"aws ec2 purchase-reserved-instances-offering --instance-count {number}"
-        return f"{buy} --reserved-instances-offering-id $({offer})"
-    years = "36-month" if term == "reserved_3y" else "12-month"
+    if "microsoft" in provider or "azure" in provider:
+        return (
+            f"az reservations reservation-order calculate --sku {instance} --location {region} "
+            f"--reserved-resource-type VirtualMachines --quantity {count} --term P{years}Y --billing-scope SUBSCRIPTION"
+        )
     if "google" in provider or "gcp" in provider:
-        return f"gcloud compute commitments create NAME --region={usage.region} --plan={years} --resources=..."
-    return f"ask the provider for {number} x {usage.sku}, {TERMS[term]}"
+        return f"gcloud compute commitments create NAME --region {region} --plan {12 * years}-month --type TYPE"
+    return f"ask {usage.provider or 'the provider'} for a reservation of {count} x {usage.instance}"
+
+
+def _levels(units: Floats, shares: Floats) -> tuple[Floats, Floats]:
+    """Return usage as no more than `LEVELS` values that keep its mean."""
+    values, place = np.unique(units, return_inverse=True)
+    weights = np.bincount(place, shares).astype(np.float64)
+    if len(values) <= LEVELS:
+        return values, weights
+    group = np.minimum((np.cumsum(weights) - weights / 2) * LEVELS, LEVELS - 1).astype(np.int64)
+    heavy = np.bincount(group, weights).astype(np.float64)
+    mean = np.bincount(group, weights * values) / np.where(heavy > 0, heavy, 1.0)
+    return mean[heavy > 0], heavy[heavy > 0]

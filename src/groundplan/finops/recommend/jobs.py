@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from shlex import quote
 from typing import Any
 
-from groundplan.finops.recommend.rows import NotJudged, Recommendation
+from groundplan.finops.recommend.rows import MOST, NotJudged, Recommendation
 
 GRACE_HOURS = 1.0  # idle accelerator-hours a job may have: start, loading, the end (assumed)
 IDLE_SHARE = 0.3
@@ -18,7 +19,6 @@ SLICES = 7
 SLICE_BYTES = 5e9  # of the smallest MIG slice of a 40 GB accelerator
 RESTART_S = 600.0  # to get a machine again and load (assumed)
 MONTH_HOURS = 730.0
-MOST = 10  # of a kind that are listed one by one
 
 Jobs = Sequence[dict[str, Any]]
 
@@ -43,14 +43,17 @@ def idle(jobs: Jobs, per_month: float) -> list[Recommendation]:
                 "a person may be about to come back to it"
                 if running
                 else "none: it has ended; stop the next one in time",
-                f"scancel {job['job_id']}" if running else _limit(job),
+                f"scancel {quote(job['job_id'])}"
+                if running
+                else f"sacctmgr modify user {quote(str(job['user']))} set GrpTRESRunMins=gres/gpu=MINUTES",
+                frozenset([f"job:{job['job_id']}"]),
             )
         )
     return found[:MOST]
 
 
-def idle_policy(jobs: Jobs, per_month: float) -> list[Recommendation]:
-    """Return what an idle limit for all jobs would save: high, all idle hours; low, those beyond the limit."""
+def idle_limit(jobs: Jobs, per_month: float) -> list[Recommendation]:
+    """Return what an idle limit for all jobs would save: high, all idle hours; low, those beyond an hour of each."""
     many = [job for job in jobs if (job["idle_hours"] or 0.0) > GRACE_HOURS * job["gpus"]]
     wasted = sum(job["idle_cost"] for job in many)
     beyond = sum(job["idle_cost"] * (1.0 - GRACE_HOURS * job["gpus"] / job["idle_hours"]) for job in many)
@@ -64,7 +67,8 @@ def idle_policy(jobs: Jobs, per_month: float) -> list[Recommendation]:
             wasted * per_month,
             f"{sum(job['idle_hours'] for job in many):,.0f} accelerator-hours without work, ${wasted:,.0f} in the bill",
             "a job that waits for data or a person loses what it had not saved: warn first",
-            "every 10 minutes: groundplan finops import the newest samples; finops recommend --format csv; scancel",
+            "every 10 minutes: import the newest samples, groundplan finops recommend --format csv, scancel",
+            frozenset(f"job:{job['job_id']}" for job in many),
         )
     ]
 
@@ -93,28 +97,34 @@ def oversized(jobs: Jobs, per_month: float) -> list[Recommendation]:
                 f"kernels ran {job['engine']:.0%} of the time; {low / job['cost']:.0%} of its cost in the state low",
                 "it may take longer where its work comes in bursts",
                 f"sbatch --gres={asks} ...",
+                frozenset([f"job:{job['job_id']}"]),
             )
         )
     return found[:MOST]
 
 
 def spot(jobs: Jobs, prices: Jobs, per_month: float) -> tuple[list[Recommendation], list[NotJudged]]:
-    """Return what jobs that save checkpoints would cost on spot machines: interrupted, set back, begun again.
+    """Return what jobs that save checkpoints would save on spot machines: interrupted, set back, begun again.
 
-    A job says how often it saves by the label `checkpoint_s`. Without checkpoints spot is never recommended.
+    A job says how often it saves by the label `checkpoint_s`. Without checkpoints spot is never recommended. Counted is
+    what jobs cost on machines paid on demand.
     """
     known = [price for price in prices if price["interruptions"] is not None]
     if not known:
-        return [], [NotJudged("spot", "spot prices and interruption bands: import a price list and the spot advisor")]
-    able = [(job, saves) for job in jobs if (saves := _checkpoint_s(job)) is not None]
+        needs = (
+            "spot prices and interruption bands of machines paid on demand: import a price list and the spot advisor"
+        )
+        return [], [NotJudged("spot", needs)]
+    able = [(job, saves) for job in jobs if job["on_demand_cost"] and (saves := _checkpoint_s(job)) is not None]
     if not able:
-        return [], [NotJudged("spot", "jobs that say how often they save: label checkpoint_s=SECONDS")]
+        return [], [NotJudged("spot", "jobs on demand that say how often they save: label checkpoint_s=SECONDS")]
     dearest = max(price["share"] for price in known)
     worst = max(price["interruptions"] for price in known)
     per_hour = -math.log(max(1.0 - worst, 1e-6)) / MONTH_HOURS  # of one machine
-    cost = sum(job["cost"] for job, _ in able)
+    cost = sum(job["on_demand_cost"] for job, _ in able)
     kept = sum(
-        job["cost"] * (1.0 - dearest * (1.0 + per_hour * max(job["gpus"] / 8, 1) * (saves / 2 + RESTART_S) / 3600))
+        job["on_demand_cost"]
+        * (1.0 - dearest * (1.0 + per_hour * max(job["gpus"] / 8, 1) * (saves / 2 + RESTART_S) / 3600))
         for job, saves in able
     )
     if kept <= 0.0:
@@ -128,6 +138,7 @@ def spot(jobs: Jobs, prices: Jobs, per_month: float) -> tuple[list[Recommendatio
             f"they cost ${cost:,.0f}; spot is {dearest:.0%} of on demand, {worst:.0%} are taken back in a month",
             "spot may not be there when it is wanted; half the saving is the low end",
             "sbatch --partition=spot --requeue ...",
+            frozenset(f"job:{job['job_id']}" for job, _ in able),
         )
     ], []
 
@@ -139,12 +150,6 @@ def _checkpoint_s(job: dict[str, Any]) -> float | None:
     except (KeyError, TypeError, ValueError):
         return None
     return seconds if 0.0 < seconds < math.inf else None
-
-
-def _limit(job: dict[str, Any]) -> str:
-    """Return the command that keeps a user's running jobs from holding so many idle accelerator-minutes again."""
-    minutes = max(1, round((job["gpu_hours"] - (job["idle_hours"] or 0.0)) * 60))
-    return f"sacctmgr modify user {job['user']} set GrpTRESRunMins=gres/gpu={minutes}"
 
 
 def _whose(job: dict[str, Any]) -> str:

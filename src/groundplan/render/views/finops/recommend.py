@@ -19,6 +19,7 @@ def document(result: Mapping[str, Any]) -> Document:
         *(Column(name, right=True) for name in ("saves a month, from", "to")),
         *(Column(name, detail=True) for name in ("evidence", "risk")),
         Column("command", detail=True),
+        Column("same dollars as", detail=True),
     )
     cells = tuple(
         (
@@ -26,14 +27,18 @@ def document(result: Mapping[str, Any]) -> Document:
             row["what"],
             *(money(row[key], currency) for key in ("low_usd", "high_usd")),
             *(row[key] for key in ("evidence", "risk", "command")),
+            ", ".join(row["overlaps"]),
         )
         for row in found
     )
-    blocks: list[Block] = [Table("What to do", columns, cells), Notes("", (result["note"],))] if found else []
+    blocks: list[Block] = [Table("What to do", columns, cells)] if found else []
     missing = tuple(f"{row['kind']}: needs {row['needs']}" for row in result["not_judged"])
     if missing:
         blocks.append(Notes("Not judged", missing))
-    dearest = f"; the first saves up to {money(found[0]['high_usd'], currency)} a month" if found else ""
-    headline = f"{len(found)} recommendation{'s' if len(found) != 1 else ''}{dearest}"
+    low, high = (money(result["together"][key], currency) for key in ("low_usd", "high_usd"))
+    saved = (
+        f": together they save {low} to {high} a month, dollars that several are about counted once" if found else ""
+    )
+    headline = f"{len(found)} recommendation{'s' if len(found) != 1 else ''}{saved}"
     tone = Tone.WARN if found else Tone.GOOD
     return Document(result["schema"], "Recommendations", headline, tone, tuple(blocks), footer(result, predicts=False))
