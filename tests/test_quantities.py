@@ -109,7 +109,7 @@ def test_a_message_says_what_was_expected_with_an_example() -> None:
     with pytest.raises(InputError) as caught:
         q.parse("3 dayz", "seconds", "deadline")
     assert caught.value.what == "deadline: '3 dayz' is not a duration"
-    assert caught.value.mend == "write e.g. 3 d, 36 h, 90 min"
+    assert caught.value.mend == "write e.g. 3 d, 36 h, 90 min, 500 ms"
 
 
 def test_long_garbage_is_cut_in_the_message() -> None:

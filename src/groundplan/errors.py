@@ -31,6 +31,29 @@ class InputError(GroundplanError):
     exit_code = 2
 
 
+class WrongField(InputError):
+    """A field of a typed request has a value that cannot be; whoever asked may know the field by another name.
+
+    Parameters
+    ----------
+    field : str
+        Of the request.
+    said : str
+        What is wrong, as goes on after the field's name: ``is 0, not a whole number of at least 1``.
+    mend : str
+        One line: how to mend it.
+    """
+
+    def __init__(self, field: str, said: str, mend: str) -> None:
+        super().__init__(f"{field} {said}", mend)
+        self.field = field
+        self.said = said
+
+    def called(self, name: str) -> InputError:
+        """Return the same error with the name by which the field was given."""
+        return InputError(f"{name} {self.said}", self.mend)
+
+
 class UnknownName(InputError):
     """A name is in no catalog or is no key of the brief; carries the nearest valid names."""
 

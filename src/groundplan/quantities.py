@@ -19,6 +19,7 @@ UNKNOWN = "unknown"
 MINUTE_S = 60.0
 HOUR_S = 3600.0
 DAY_S = 86400.0
+MOST_WHOLE = 10**15  # beyond it a whole number is a slip
 YEAR_S = 365.0 * DAY_S
 
 _DECIMAL = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
@@ -80,7 +81,7 @@ DIMENSIONS: dict[str, Dimension] = {
     ),
     "seconds": Dimension(
         "a duration",
-        "3 d, 36 h, 90 min",
+        "3 d, 36 h, 90 min, 500 ms",
         {"": 1.0, "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3}
         | dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1.0)
         | dict.fromkeys(("m", "min", "mins", "minute", "minutes"), MINUTE_S)
@@ -94,6 +95,11 @@ DIMENSIONS: dict[str, Dimension] = {
     "usd": Dimension("an amount in USD", "15000 USD, $15,000, 15k USD", _SCALES),
     "usd_per_hour": Dimension("a price in USD per hour", "3 USD, $2.99/h", _SCALES),
     "count": Dimension("a count", "4M tokens, 250e9, 1024", _SCALES | _BINARY),
+    "per_second": Dimension(
+        "a rate per second",
+        "5, 0.5/s, 300/min",
+        _SCALES | {"/s": 1.0, "per second": 1.0, "/min": 1.0 / MINUTE_S, "/h": 1.0 / HOUR_S},
+    ),
     "watts": Dimension("a power", "700 W, 1.2 kW", {"": 1.0, "mW": 1e-3, **_prefixed({"W": 1.0}, binary=False)}),
     "joules": Dimension(
         "an energy",
@@ -172,6 +178,8 @@ def parse_whole(value: object, name: str = "", minimum: int = 1) -> int:
     prefix = f"{name}: " if name else ""
     if number != int(number):
         raise InputError(f"{prefix}{_shown(value)} is not a whole number", f"write e.g. {max(minimum, round(number))}")
+    if number > MOST_WHOLE:
+        raise InputError(f"{prefix}{_shown(value)} is too large", f"write {MOST_WHOLE:,} or less")
     if number < minimum:
         raise InputError(f"{prefix}{_shown(value)} is too small", f"write {minimum} or more")
     return int(number)

@@ -192,7 +192,7 @@ def test_cost_and_energy_are_those_of_the_time_on() -> None:
     result = simulate_service(draw_requests(np.random.default_rng(6)), Fleet(Pool(make_replica(), 3)))
     summary = result.summary()
     busy, on = (sum(getattr(use, name) for use in result.replicas) for name in ("busy_s", "on_s"))
-    assert on == pytest.approx(3 * result.end_s)
+    assert on == pytest.approx(3 * result.span_s)
     assert summary.cost_usd == pytest.approx(3.6 * on / 3600)
     assert summary.energy_j == pytest.approx(700 * busy + 100 * (on - busy))
     assert summary.busy_share == pytest.approx(busy / on)

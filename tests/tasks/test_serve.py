@@ -106,12 +106,12 @@ def test_more_than_a_replica_can_answer_is_said():
         ({"tp": 7}, "does not divide the 32 attention heads"),
         ({"model": "llama-3.1-405b", "tp": 1}, "use more devices"),
         ({"prompt": 0}, "prompt must be a whole number"),
-        ({"rate_per_s": -1.0, "concurrency": None}, "rate is -1"),
+        ({"rate_per_s": -1.0, "concurrency": None}, "rate_per_s is -1"),
         ({"rate_per_s": 1.0}, "two loads"),
-        ({"cached_fraction": 1.0}, "cached fraction"),
+        ({"cached_fraction": 1.0}, "cached_fraction is 1"),
         ({"model": "resnet-50"}, "generates no tokens"),
         ({"ep": 8}, "has no experts"),
-        ({"memory_utilization": 1.2}, "memory utilization"),
+        ({"memory_utilization": 1.2}, "memory_utilization is 1.2"),
     ],
 )
 def test_requests_that_cannot_be_are_refused(wrong, said):
@@ -169,7 +169,7 @@ def test_more_than_two_pools_answer_is_said():
         ({"prefill_tp": 0}, "prefill_tp is 0"),
         ({"prefill_tp": 5}, "tp 5 does not divide"),
         ({"link_bytes_per_s": 0.0}, "link_bytes_per_s is 0"),
-        ({"prompt": 600_000}, "on a prefill replica"),
+        ({"tp": 2, "prefill_tp": 1, "memory_utilization": 0.26, "prompt": 60_000}, "on a prefill replica"),
     ],
 )
 def test_pools_that_cannot_be_say_why(changes, said):

@@ -71,9 +71,9 @@ def test_the_same_seed_gives_the_same_course():
     ("wrong", "said"),
     [
         ({"rate_per_s": None}, "neither a trace nor a rate"),
-        ({"count": 0}, "whole numbers of at least 1"),
-        ({"replicas": 0}, "replicas is 0"),
-        ({"target_in_flight": -1.0}, "target of the autoscaler"),
+        ({"count": 0}, "count must be a whole number of at least 1"),
+        ({"replicas": 0}, "replicas must be a whole number of at least 1"),
+        ({"target_in_flight": -1.0}, "target_in_flight is -1"),
         ({"requests": "/nowhere/trace.csv"}, "trace.csv"),
         ({"model": "llama-3.1-405b"}, "tokens of cache"),
     ],

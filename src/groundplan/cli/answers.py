@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from groundplan.cli.asked import Answer, Asked
 from groundplan.errors import InputError, UnknownName
@@ -74,6 +75,19 @@ def _date(text: str | None) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         raise InputError(f"--as-of {text!r} is no date", "write year-month-day, e.g. 2026-11-23") from None
+
+
+class OnceCommand(TyperCommand):
+    """A command that refuses an option given twice, where only the last would count."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments."""
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        for place, one in enumerate(order):
+            if one in order[:place] and not one.multiple and not one.is_eager:
+                flag = max(one.opts, key=len)
+                raise InputError(f"{flag} is given twice", "give it once")
+        return super().parse_args(ctx, args)
 
 
 def answers(body: Callable[..., Answer], without: Sequence[str] = ()) -> Callable[..., None]:

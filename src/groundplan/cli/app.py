@@ -9,7 +9,7 @@ import typer
 
 from groundplan import __version__
 from groundplan.cli import catalog, finops, plans, proofs
-from groundplan.cli.answers import answers
+from groundplan.cli.answers import OnceCommand, answers
 from groundplan.cli.asked import Answer
 from groundplan.cli.questions import command_of
 from groundplan.cli.server import mcp, server, token_add, token_revoke
@@ -154,20 +154,20 @@ FINOPS_COMMANDS: dict[str, Callable[..., Answer]] = {
     "tco": finops.tco,
 }
 for body in COMMANDS:
-    app.command(name=body.__name__)(answers(body))
+    app.command(name=body.__name__, cls=OnceCommand)(answers(body))
 for name, body in CATALOG_COMMANDS.items():
-    catalogs.command(name=name)(answers(body))
+    catalogs.command(name=name, cls=OnceCommand)(answers(body))
 for name, body in PROOF_COMMANDS.items():
-    proof.command(name=name)(answers(body, without=OF_A_PLAN))
+    proof.command(name=name, cls=OnceCommand)(answers(body, without=OF_A_PLAN))
 for name, body in FINOPS_COMMANDS.items():
-    accounts.command(name=name)(answers(body))
-app.command(name="calibrate")(answers(proofs.calibrate, without=OF_A_PLAN))
+    accounts.command(name=name, cls=OnceCommand)(answers(body))
+app.command(name="calibrate", cls=OnceCommand)(answers(proofs.calibrate, without=OF_A_PLAN))
 app.command(name="server")(server)
 app.command(name="mcp")(mcp)
 tokens.command(name="add")(token_add)
 tokens.command(name="revoke")(token_revoke)
 app.add_typer(tokens, name="token")
-simulations.command(name="serve")(answers(command_of(serving.SIMULATE, with_trace)))
+simulations.command(name="serve", cls=OnceCommand)(answers(command_of(serving.SIMULATE, with_trace)))
 app.add_typer(simulations, name="simulate")
 app.add_typer(proof, name="validate")
 app.add_typer(accounts, name="finops")

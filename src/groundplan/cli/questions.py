@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from groundplan.cli.asked import Answer, Asked
+from groundplan.errors import InputError
 from groundplan.questions.question import Field, Question
 
 Ask = Callable[..., Answer]
@@ -49,6 +50,8 @@ def _parameter(field: Field) -> inspect.Parameter:
 
 
 def _value(field: Field, given: Any) -> Any:
+    if isinstance(given, str) and not given.strip():
+        raise InputError(f"{field.flag} is empty", "give it a value, or leave it out")
     if field.is_pair:
         return None if given is None else field.choices[0 if given else 1]
     return given or None if field.is_switch else given

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from groundplan.cli.asked import Answer, Asked
+from groundplan.errors import InputError
 from groundplan.questions.question import Question
 
 
@@ -28,8 +29,10 @@ def with_trace(
 
     if trace is None:
         return question.ask(given, load_catalog(), asked.sets, asked.as_of_text)
+    if asked.out is not None and asked.out.resolve() == trace.resolve():
+        raise InputError(f"--trace and --out both name {trace}", "name two files")
     check_target(trace, asked.force)
     request = question.request_of(given, asked.sets, asked.as_of_text)
-    done = simulate_serve(request, load_catalog(), record=True)
+    done = question.answered(lambda: simulate_serve(request, load_catalog(), record=True))
     write_file(trace, json.dumps(done.trace()), asked.force)
     return done.to_dict()

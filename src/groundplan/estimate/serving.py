@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from groundplan.catalog.catalog import Catalog
 from groundplan.catalog.rows import Accelerator, Engine
@@ -33,8 +31,6 @@ LOADING_BYTES_PER_S = 2.0e9
 """Rate at which weights come from local disks or a fast file system to one host; class assumed."""
 STARTING_S = 60.0
 """Start of a process, its context, and the capture of its graphs; class assumed."""
-ROOM_FOR_CACHE = 0.15
-"""Part of a device that the fewest devices for a model leave to the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,38 +77,8 @@ def serving_setting(
     return ServingSetting(model, deployment, engine, cluster, law, pool)
 
 
-def smallest_tp(
-    model: TransformerModel, deployment: Deployment, engine: Engine, accelerator: Accelerator, context: float
-) -> int:
-    """Return the fewest tensor-parallel devices whose memory holds the weights and leaves room for a cache.
-
-    The most that divide the heads where even those do not.
-    """
-    memory = accelerator.memory_bytes or 0.0
-    tp = 1
-    while model.attention.heads % (2 * tp) == 0:
-        pool = cache_pool(model, replace(deployment, tp=tp), engine, memory - DRIVER_BYTES, CONTEXT_BYTES, context)
-        if pool.tokens >= context and pool.terms["kv_cache"] >= ROOM_FOR_CACHE * memory:
-            break
-        tp *= 2
-    return tp
-
-
 def steady_of(setting: ServingSetting, load: Load, rate_per_s: float | None = None) -> Steady:
-    """Return the steady state under a load; where a rate of requests is given, at the concurrency it brings about.
-
-    Raises
-    ------
-    InputError
-        Not one request of that length fits into the cache.
-    """
-    longest = float(np.max(np.asarray(load.prompt) + load.output))
-    if setting.pool.tokens < longest:
-        raise InputError(
-            f"{setting.model.id} leaves {max(setting.pool.tokens, 0.0):,.0f} tokens of cache on "
-            f"{setting.deployment.devices} x {setting.accelerator.name}, a request has {longest:,.0f}",
-            "use more devices, narrower weights or cache, or shorter requests",
-        )
+    """Return the steady state under a load; where a rate of requests is given, at the concurrency it brings about."""
     if rate_per_s is not None:
         return state_at_rate(setting.law, setting.engine, setting.pool.tokens, load, rate_per_s)
     return steady_state(setting.law, setting.engine, setting.pool.tokens, load)

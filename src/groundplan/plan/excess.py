@@ -13,6 +13,19 @@ TAIL_TTFT = 2.5
 assumed."""
 
 
+NEARLY = 1.25
+"""Times the least excess that a deployment outside the limits may have where it takes more requests: at its very best
+it would idle."""
+
+
+def operating_place(excess: np.ndarray[Any, Any]) -> int:
+    """Return the place of the most requests inside the limits; where none is, of the most nearly at their best."""
+    kept = np.flatnonzero(excess <= 1.0)
+    if not kept.size:
+        kept = np.flatnonzero(excess <= NEARLY * excess.min())
+    return int(kept[-1])
+
+
 def excess_of(
     ttft: np.ndarray[Any, Any], tpot: np.ndarray[Any, Any], output: float, limits: Limits, tail_tpot: float
 ) -> tuple[np.ndarray[Any, Any], list[str]]:

@@ -13,16 +13,18 @@ from groundplan.catalog.rows import Accelerator, Engine
 from groundplan.design.deployment import Deployment
 from groundplan.errors import InputError
 from groundplan.estimate.engines import runs_on
-from groundplan.estimate.formats import weight_format
+from groundplan.estimate.formats import FOUR_BIT_FLOATS, weight_format
 from groundplan.estimate.service import Load, most_decoding, state_at
 from groundplan.estimate.serving import ServingSetting, serving_setting
 from groundplan.estimate.serving_pools import PoolsSetting
+from groundplan.estimate.serving_room import lack_of
 from groundplan.plan.deployments import splits
-from groundplan.plan.excess import excess_of
+from groundplan.plan.excess import excess_of, operating_place
 from groundplan.plan.hosting import Bill, HostPrice, cheapest, host_prices, replicas_of
 from groundplan.plan.offers import TRAINING_CLASSES
 from groundplan.plan.search import Rejected
 from groundplan.plan.serving_pools import at_most, paired
+from groundplan.quantities import format_bytes
 from groundplan.workload.service import ServingBrief
 
 STEPS = np.linspace(0.0, 1.0, 24)
@@ -118,7 +120,8 @@ def search_services(brief: ServingBrief, catalog: Catalog) -> FoundServices:
     considered = 0
     for offer in _offers(brief, catalog, rejected):
         widest = max(one.accelerators if one.host else brief.most_devices for one in offer.prices)
-        settings = [one for one in _settings(brief, offer.accelerator, catalog) if one.deployment.tp <= widest]
+        holding = list(_settings(brief, offer.accelerator, catalog))
+        settings = [one for one in holding if one.deployment.tp <= widest]
         together = [_loaded(setting, offer, brief) for setting in settings]
         apart = list(_apart(settings, offer, brief))
         considered += len(together) + len(apart)
@@ -128,14 +131,39 @@ def search_services(brief: ServingBrief, catalog: Catalog) -> FoundServices:
             else:
                 near.append((excess, what, deployable))
         if not settings:
-            able = any(runs_on(catalog.engines[name], offer.accelerator) for name in brief.engines)
-            reason = f"{brief.model.id} does not fit on {brief.most_devices} or fewer in {', '.join(brief.precisions)}"
-            none = f"{', '.join(brief.engines)} has no kernels for it"
-            rejected[offer.accelerator.id] = Rejected(offer.accelerator.name, reason if able else none)
+            reason = _why_none(brief, offer.accelerator, catalog, holding, widest)
+            rejected[offer.accelerator.id] = Rejected(offer.accelerator.name, reason)
     rate = brief.traffic.rate_per_s
     good.sort(key=lambda one: (one.bill(one.replicas_at(rate)).usd_per_hour, one.usd_per_request, one.name))
     near.sort(key=lambda one: (one[0], one[2].usd_per_request))
     return FoundServices(tuple(good), tuple(near), tuple(rejected.values()), considered)
+
+
+def _why_none(
+    brief: ServingBrief, accelerator: Accelerator, catalog: Catalog, holding: list[ServingSetting], widest: int
+) -> str:
+    """Say why no replica of an accelerator can be: no engine, too little memory, or no host that holds a group."""
+    engines = [catalog.engines[name] for name in brief.engines if runs_on(catalog.engines[name], accelerator)]
+    if not engines:
+        return f"{', '.join(brief.engines)} has no kernels for it"
+    if holding:
+        least = min(one.deployment.tp for one in holding)
+        return f"{brief.model.id} needs tp {least} or more, and no host on offer has more than {widest} of them"
+    narrowest = min(brief.precisions, key=lambda name: weight_format(name).weight_bytes)
+    context = float(brief.traffic.prompt + brief.traffic.output)
+    laid_out = list(splits(brief.model, weight_format(narrowest).id, brief.kv_precision, brief.most_devices))
+    if not laid_out:
+        return f"{brief.model.id} cannot be split over {brief.most_devices} or fewer"
+    lacks = [
+        lack_of(serving_setting(brief.model, split, engines[0], accelerator, context, catalog), context)
+        for split in laid_out
+        if split.devices == laid_out[-1].devices
+    ]
+    needed, there = min(lacks)
+    return (
+        f"{brief.model.id} in {narrowest} on {laid_out[-1].devices} needs {format_bytes(needed)} of each, "
+        f"{format_bytes(there)} are there"
+    )
 
 
 def _offers(brief: ServingBrief, catalog: Catalog, rejected: dict[str, Rejected]) -> list[Offer]:
@@ -176,7 +204,8 @@ def _settings(brief: ServingBrief, accelerator: Accelerator, catalog: Catalog) -
             continue
         for precision in brief.precisions:
             weights = weight_format(precision)
-            if weights.weight_bytes < 1.0 <= weights.operand_bytes * 2 and weights.operands not in accelerator.flops:
+            native = weights.id not in FOUR_BIT_FLOATS or weights.operands in accelerator.flops
+            if not native and weights.id != brief.model.released_in:
                 continue
             for split in splits(brief.model, weights.id, brief.kv_precision, brief.most_devices):
                 setting = _setting(brief, split, engine, accelerator, context, catalog)
@@ -200,8 +229,7 @@ def _loaded(setting: ServingSetting, offer: Offer, brief: ServingBrief) -> tuple
     steady = state_at(setting.law, setting.engine, load, grid)
     ttft, tpot, rate = (np.asarray(column) for column in (steady.ttft_s, steady.tpot_s, steady.requests_per_s))
     excess, what = excess_of(ttft, tpot, float(traffic.output), brief.limits, TAIL_TPOT)
-    kept = np.flatnonzero(excess <= 1.0)
-    place = int(kept[-1]) if kept.size else int(np.argmin(excess))
+    place = operating_place(excess)
     deployable = Deployable(
         setting,
         offer,

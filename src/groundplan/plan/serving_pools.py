@@ -12,7 +12,7 @@ from groundplan.estimate.service import Load
 from groundplan.estimate.serving import ServingSetting
 from groundplan.estimate.serving_pools import PoolsSetting, pools_setting
 from groundplan.physics.arrays import Floats
-from groundplan.plan.excess import TAIL_TTFT, excess_of
+from groundplan.plan.excess import TAIL_TTFT, excess_of, operating_place
 from groundplan.workload.service import ServingBrief
 
 TAIL_TPOT = 1.15
@@ -59,8 +59,7 @@ def at_most(setting: PoolsSetting, brief: ServingBrief) -> tuple[float, str, tup
     ttft, tpot, rate = (np.asarray(column) for column in (state.ttft_s, state.tpot_s, state.requests_per_s))
     excess, what = excess_of(ttft, tpot, float(traffic.output), brief.limits, TAIL_TPOT)
     excess = np.where(np.isfinite(ttft), excess, np.inf)
-    kept = np.flatnonzero(excess <= 1.0)
-    place = int(kept[-1]) if kept.size else int(np.argmin(excess))
+    place = operating_place(excess)
     usable = min(float(rate[place]), USABLE * float(rate[np.isfinite(ttft)][-1])) if np.isfinite(ttft).any() else 0.0
     inside = usable * float(ttft[place] + tpot[place] * max(traffic.output - 1.0, 1.0))
     return float(excess[place]), what[place], (usable, inside, float(ttft[place]), float(tpot[place]))

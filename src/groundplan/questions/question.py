@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from groundplan.errors import UnknownName
-from groundplan.questions.reading import build
+from groundplan.errors import InputError, UnknownName, WrongField
+from groundplan.questions.reading import build, names_set
 
 if TYPE_CHECKING:
     from groundplan.catalog.catalog import Catalog
+
+
+Answered = TypeVar("Answered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,10 @@ class Field:
         Whether the question cannot be asked without it.
     is_file : bool
         Whether the value is a path on the machine of the one who asks.
+    only_with : str
+        Field without which this one says nothing.
+    not_with : tuple of str
+        Fields any of which takes the place of this one.
     """
 
     name: str
@@ -47,6 +54,8 @@ class Field:
     names: str = ""
     needed: bool = False
     is_file: bool = False
+    only_with: str = ""
+    not_with: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -113,14 +122,53 @@ class Question:
         GroundplanError
             What was asked is impossible, or names what is in no catalog.
         """
-        answer: dict[str, Any] = _named(self.task)(self.request_of(given, sets, as_of), catalog).to_dict()
+        task = _named(self.task)
+        answer: dict[str, Any] = self.answered(lambda: task(self.request_of(given, sets, as_of), catalog)).to_dict()
         return answer
 
+    def answered(self, work: Callable[[], Answered]) -> Answered:
+        """Return what work on a request gives; its errors call fields by the flags that people give.
+
+        Raises
+        ------
+        GroundplanError
+            As the work raises it.
+        """
+        try:
+            return work()
+        except WrongField as error:
+            flags = {field.name: field.flag for field in self.fields}
+            raise error.called(flags.get(error.field, error.field)) from None
+
     def request_of(self, given: Mapping[str, object], sets: Sequence[str] = (), as_of: str | None = None) -> Any:
-        """Return the typed request of what is given, as `ask` makes it."""
+        """Return the typed request of what is given, as `ask` makes it.
+
+        Raises
+        ------
+        InputError, UnknownName
+            A field that would be ignored beside the others, or a value that does not parse.
+        """
+        names = {field.key.replace("-", "_"): field.name for field in self.fields}
+        sets = [f"{names.get(name, name)}={value}" for name, value in names_set(sets).items()]
+        self._check_together({name for name, value in given.items() if value is not None} | set(names_set(sets)))
         dated = {"as_of": as_of} if as_of and "as_of" in self.types() else {}
         labels = {field.name: field.flag for field in self.fields}
         return build(self.request_type, {**given, **dated}, sets, labels)
+
+    def _check_together(self, given: set[str]) -> None:
+        """Refuse a field that would be ignored beside the others that are given."""
+        flags = {field.name: field.flag for field in self.fields}
+        for field in self.fields:
+            if field.name not in given:
+                continue
+            if field.only_with and field.only_with not in given:
+                needed = flags[field.only_with]
+                raise InputError(f"{field.flag} says nothing without {needed}", f"add {needed}, or leave it out")
+            for other in field.not_with:
+                if other in given:
+                    raise InputError(
+                        f"{field.flag} says nothing beside {flags[other]}, which takes its place", "give one of them"
+                    )
 
     @property
     def request_type(self) -> type[Any]:

@@ -13,10 +13,13 @@ Request = TypeVar("Request")
 
 TRUE, FALSE = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
 DIMENSIONS = (
-    ("per_s", "count"),
-    ("per_second", "count"),
+    ("bytes_per_s", "bytes_per_s"),
+    ("per_s", "per_second"),
+    ("per_second", "per_second"),
     ("node_days", "count"),
     ("fraction", "fraction"),
+    ("utilization", "fraction"),
+    ("acceptance", "fraction"),
     ("price", "usd_per_hour"),
     ("usd", "usd"),
     ("bytes", "bytes"),
@@ -51,14 +54,10 @@ def build(
     """
     known = {field.name: field for field in fields(request_type)}  # type: ignore[arg-type]
     given: dict[str, object] = {name: value for name, value in flags.items() if value is not None}
-    for text in sets:
-        key, equals, value = text.partition("=")
-        name = key.strip().replace("-", "_")
-        if not equals or not name:
-            raise InputError(f"--set {text[:80]!r} is not key=value", "write e.g. --set micro_batch=2")
+    for name, value in names_set(sets).items():
         if name not in known:
-            raise UnknownName("key of --set", key.strip(), known)
-        given[name] = value.strip()
+            raise UnknownName("key of --set", name, known)
+        given[name] = value
     called = {name: name.replace("_", "-") for name in known} | dict(labels or {})
     values = {name: typed(value, name, str(known[name].type), called[name]) for name, value in given.items()}
     missing = [
@@ -70,6 +69,24 @@ def build(
         flags_missing = ", ".join("--" + called[name].removeprefix("--") for name in missing)
         raise InputError(f"missing {flags_missing}", "see --help for what it means")
     return request_type(**values)
+
+
+def names_set(sets: Sequence[str]) -> dict[str, str]:
+    """Return field name -> value of what ``--set`` says.
+
+    Raises
+    ------
+    InputError
+        For a text that is not ``key=value``.
+    """
+    found: dict[str, str] = {}
+    for text in sets:
+        key, equals, value = text.partition("=")
+        name = key.strip().replace("-", "_")
+        if not equals or not name:
+            raise InputError(f"--set {text[:80]!r} is not key=value", "write e.g. --set micro_batch=2")
+        found[name] = value.strip()
+    return found
 
 
 def typed(value: object, name: str, annotation: str, label: str) -> Any:

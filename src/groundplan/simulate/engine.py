@@ -14,8 +14,8 @@ class Engine:
 
     __slots__ = ("_asked", "_heap", "now_s")
 
-    def __init__(self) -> None:
-        self.now_s = 0.0
+    def __init__(self, start_s: float = 0.0) -> None:
+        self.now_s = start_s
         self._heap: list[tuple[float, int, Action, Any]] = []
         self._asked = 0
 

@@ -17,6 +17,9 @@ from groundplan.simulate.requests import Requests
 from groundplan.simulate.results import ReplicaUse, RequestTimes, ServiceResult
 from groundplan.simulate.sequence import Sequence
 
+MOST_RESTARTS, RESTARTS_EACH = 200_000, 20
+"""Of requests by failures, at all and for each request, after which a simulation stops: it would never end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
@@ -88,11 +91,12 @@ class _Service:
     """The requests on their way through the pools."""
 
     def __init__(self, requests: Requests, fleet: Fleet, clients: int | None, seed: int, record: bool) -> None:
-        self.engine = Engine()
+        self.engine = Engine(float(requests.arrival_s[0]) if clients is None else 0.0)
         self._requests = requests
         self._link_bytes_per_s = fleet.link_bytes_per_s
         self._front_s = (fleet.prefill or fleet.pool).replica.request_s
         self._columns = Columns(requests, record)
+        self._restarts = 0
         self._open = len(requests)  # requests that have not ended
         self._coming = _sequences(requests)
         generator = np.random.default_rng(seed)
@@ -117,7 +121,8 @@ class _Service:
             self.engine.at(0.0, self._connect, clients)
 
     def result(self) -> ServiceResult:
-        """Return what happened."""
+        """Return what happened; the front end gives the last token out before the replicas go."""
+        self.engine.now_s += self._front_s
         for pool in self._pools:
             pool.close()
         columns = self._columns
@@ -133,7 +138,7 @@ class _Service:
             restarts=np.array(columns.restarts),
         )
         uses = tuple(_use(server, pool.spec) for pool in self._pools for server in pool.servers)
-        return ServiceResult(times, uses, self.engine.now_s + self._front_s, tuple(columns.spans or ()))
+        return ServiceResult(times, uses, self.engine.now_s, tuple(columns.spans or ()))
 
     def _arrive(self, _: object) -> None:
         """Take all requests that arrive now, and ask for the time of the next."""
@@ -182,6 +187,13 @@ class _Service:
 
     def _restart(self, sequence: Sequence) -> None:
         self._columns.restarts[sequence.request] += 1
+        self._restarts += 1
+        if self._restarts > MOST_RESTARTS + RESTARTS_EACH * len(self._requests):
+            raise InputError(
+                f"replicas fail before requests can end: {self._restarts:,} restarts, and {self._open:,} of "
+                f"{len(self._requests):,} requests have not ended",
+                "give a longer time between failures",
+            )
         self._entry.submit(sequence)
 
     def _close_one(self) -> None:

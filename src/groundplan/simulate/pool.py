@@ -113,7 +113,7 @@ class RunningPool:
         self._ready: list[Server] = []
         self._backlog: deque[Sequence] = deque()  # while no replica is ready
         self._in_flight = 0
-        self._wanted: deque[tuple[float, int]] = deque([(0.0, pool.replicas)])
+        self._wanted: deque[tuple[float, int]] = deque([(engine.now_s, pool.replicas)])
         most = pool.autoscaling.most if pool.autoscaling else pool.replicas
         self.servers = [
             Server(first_number + i, pool.replica, hash_tokens, prefill_only, engine, columns, self._on_end)
@@ -123,7 +123,7 @@ class RunningPool:
             server.switch_on()
             self._serve((server, server.life))
         if pool.autoscaling:
-            engine.at(CHECK_EVERY_S, self._scale, pool.autoscaling)
+            engine.at(engine.now_s + CHECK_EVERY_S, self._scale, pool.autoscaling)
 
     @property
     def spec(self) -> Pool:

@@ -12,6 +12,7 @@ from groundplan.errors import InputError
 
 Hashes = tuple[int, ...]
 MOST_TOKENS = 10**9  # of one request; more is a mistake
+LATEST_S = 1e11  # of an arrival: three thousand years, so that milliseconds since 1970 are a mistake
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +66,12 @@ def make_requests(
         raise InputError("there is no request in it", "give at least one request")
     _refuse(~np.isfinite(times), "arrival_s", times, "a number of seconds")
     _refuse(times < 0, "arrival_s", times, "seconds from 0 on")
+    _refuse(times > LATEST_S, "arrival_s", times, "seconds, no milliseconds")
     late = np.flatnonzero(np.diff(times) < 0)
     if late.size:
         row = int(late[0]) + 1
         raise InputError(
-            f"request {row + 1} arrives at {times[row]:g} s, before the one above it at {times[row - 1]:g} s",
+            f"request {row + 1} arrives {times[row - 1] - times[row]:.6g} s before the one above it",
             "sort the requests by arrival",
         )
     prompts = _counts(prompt_tokens, "prompt_tokens", len(times))

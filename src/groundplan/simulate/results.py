@@ -116,7 +116,7 @@ class ServiceResult:
 
     requests: RequestTimes
     replicas: tuple[ReplicaUse, ...]
-    end_s: float  # when the last request ends; replicas are on from 0 to then
+    end_s: float  # when the last request ends; replicas are on from the first arrival to then
     spans: tuple[Span, ...] = ()
 
     def met(self, ttft_s: float = math.inf, tpot_s: float = math.inf, e2e_s: float = math.inf) -> NDArray[np.bool_]:

@@ -7,6 +7,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,7 +28,7 @@ Value = TypeVar("Value")
 def read_requests(path: Path) -> Requests:
     """Read a trace; its kind is told from its first line, and `.gz` is unpacked.
 
-    Times count from the earliest request in Azure traces, from the trace's own zero in the others.
+    Times count from the first request, whatever the zero of the trace.
 
     Raises
     ------
@@ -41,12 +42,12 @@ def read_requests(path: Path) -> Requests:
         raise InputError(f"{path} has no request in it", f"give {HEADERS}")
     try:
         if first.lstrip().startswith("{"):
-            return _read_mooncake(lines)
+            return _from_first(_read_mooncake(lines))
         header = next(csv.reader([first.lstrip("\ufeff")]))
         names = tuple(name.strip() for name in header)
         for columns, seconds in ((AZURE, _clock), (PLAIN, float)):
             if set(columns) <= set(names):
-                return _read_csv(lines, names, columns, seconds)
+                return _from_first(_read_csv(lines, names, columns, seconds))
     except _Malformed as error:
         raise InputError(f"{path}, line {error.line}: {error.what}", error.mend) from None
     except InputError as error:
@@ -54,6 +55,10 @@ def read_requests(path: Path) -> Requests:
     except csv.Error as error:
         raise InputError(f"{path} is no sound CSV: {error}", f"give {HEADERS}") from None
     raise InputError(f"{path} begins with {first.strip()[:60]!r}, which is no trace of requests", f"give {HEADERS}")
+
+
+def _from_first(requests: Requests) -> Requests:
+    return replace(requests, arrival_s=requests.arrival_s - requests.arrival_s[0])
 
 
 class _Malformed(Exception):
@@ -90,9 +95,6 @@ def _read_csv(
         times.append(_value(seconds, time, number, columns[0]))
         prompts.append(_value(float, prompt, number, columns[1]))
         outputs.append(_value(float, output, number, columns[2]))
-    if times and columns == AZURE:
-        first = min(times)
-        times = [time - first for time in times]
     return make_requests(times, prompts, outputs)
 
 

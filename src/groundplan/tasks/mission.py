@@ -229,6 +229,9 @@ def _verdict(recommended: Option | None, nearest: tuple[Option, ...], options: t
             counts[constraint] = counts.get(constraint, 0) + 1
     binding = max(counts, key=lambda name: counts[name])
     headline = f"Nothing keeps every limit: {counts[binding]} of {len(options)} options fail by {_limit(binding)}"
+    if binding == "unknown":
+        unknown = [miss.reason for option in options for miss in option.misses if miss.constraint == binding]
+        headline += f" ({max(unknown, key=unknown.count)})"
     if nearest:
         headline += f"; nearest: {nearest[0].name} with {nearest[0].model}, {nearest[0].misses[0].reason}"
     return MissionVerdict(False, headline, binding)

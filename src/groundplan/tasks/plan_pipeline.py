@@ -178,7 +178,7 @@ def _replica(stage: Stage, brief: PipelineBrief, catalog: Catalog) -> Replica:
         prompt=stage.prompt,
         output=stage.output,
         max_sequences=stage.batch,
-        price=0.0 if hourly is None else hourly,
+        price=hourly,
     )
     setting, _ = resolve(request, catalog)
     context = float(stage.prompt + stage.output)

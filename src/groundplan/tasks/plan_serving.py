@@ -9,14 +9,17 @@ import numpy as np
 
 from groundplan import __version__
 from groundplan.catalog.catalog import Catalog
+from groundplan.plan.search import Rejected
 from groundplan.plan.serving import Deployable, search_services
 from groundplan.quantities import format_seconds
 from groundplan.simulate.requests import Requests
 from groundplan.simulate.results import ServiceResult
 from groundplan.simulate.traces import read_requests
+from groundplan.tasks.plan_serving_losers import losers, nearest_of
 from groundplan.tasks.plan_serving_pools import why_apart
 from groundplan.tasks.plan_serving_result import FrontPoint, PlanServingResult, ServiceDesign, ServiceVerdict
 from groundplan.tasks.plan_serving_settle import attained, settled_by_rate, settled_by_trace
+from groundplan.tasks.request_lengths import check_lengths
 from groundplan.tasks.serve_pools import told_design
 from groundplan.workload.service import Limits, ServingBrief, Traffic
 
@@ -24,6 +27,7 @@ FINALISTS = 4
 """Deployments, cheapest first and of different accelerators or formats, that a simulation settles."""
 HOPEFUL = 1.5
 """Price over the cheapest up to which a simulation settles two pools, or a design on a trace."""
+TOO_LARGE = "more devices (serve.max_devices), narrower weights (serve.precision) or larger accelerators would hold it"
 HOURS_PER_MONTH = 730.0
 ALTERNATIVES = 5
 FRONT = 12
@@ -38,23 +42,28 @@ def plan_serving(brief: ServingBrief, catalog: Catalog) -> PlanServingResult:
         When the brief asks for something that cannot be.
     """
     brief, requests = _with_trace(brief)
+    if requests is not None:
+        check_lengths(requests, brief.model, catalog)
     found = search_services(brief, catalog)
     finalists = _finalists(found.good, brief.traffic.rate_per_s)
     designs = sorted(_settled(finalists, brief, requests), key=lambda one: (one.usd_per_month, one.devices))
     best = designs[0] if designs else None
     nearest = tuple(
         _design(deployable, brief, None, _could(excess, what, brief.limits))
-        for excess, what, deployable in found.near[:3]
+        for excess, what, deployable in nearest_of(found, brief)
     )
     within = best is not None and (
         brief.budget_usd_per_month is None or best.usd_per_month <= brief.budget_usd_per_month
     )
+    alternatives = _alternatives(found.good, designs, brief)
+    shown = (*designs, *alternatives, *(() if best else nearest))
+    rejected = losers(found, shown, best, brief.traffic.rate_per_s)
     return PlanServingResult(
         schema="groundplan/plan-serve/1",
         tool_version=__version__,
         catalog_version=catalog.version,
         as_of=brief.as_of,
-        verdict=ServiceVerdict(within, _headline(brief, best, nearest, within)),
+        verdict=ServiceVerdict(within, _headline(brief, best, nearest, within, rejected)),
         model=brief.model.id,
         traffic={
             "rate_per_s": brief.traffic.rate_per_s,
@@ -69,15 +78,15 @@ def plan_serving(brief: ServingBrief, catalog: Catalog) -> PlanServingResult:
             "e2e_p95_s": brief.limits.e2e_p95_s,
         },
         recommended=best,
-        alternatives=_alternatives(found.good, designs, brief),
+        alternatives=alternatives,
         nearest=() if best else nearest,
         disaggregation=why_apart(found, designs),
         pareto=_front(found.good, brief),
-        rejected=found.rejected,
+        rejected=rejected,
         considered=found.considered,
         fitting=len(found.good) + len(found.near),
         assumptions=brief.assumptions,
-        warnings=(),
+        warnings=(TOO_LARGE,) if not found.good and not found.near else (),
         brief=brief.resolved,
     )
 
@@ -85,7 +94,7 @@ def plan_serving(brief: ServingBrief, catalog: Catalog) -> PlanServingResult:
 def _could(excess: float, what: str, limits: Limits) -> str:
     """Say which limit a deployment could keep in place of the one asked for."""
     asked = {"ttft_p95": limits.ttft_p95_s, "tpot_p95": limits.tpot_p95_s, "e2e_p95": limits.e2e_p95_s}[what] or 0.0
-    return f"could keep {what} {format_seconds(excess * asked)}, {excess:.2g} times the limit"
+    return f"could keep {what} {format_seconds(excess * asked)}, {excess:,.3g} times the limit"
 
 
 def _with_trace(brief: ServingBrief) -> tuple[ServingBrief, Requests | None]:
@@ -205,10 +214,20 @@ def _front(good: tuple[Deployable, ...], brief: ServingBrief) -> tuple[FrontPoin
     return tuple(front[:FRONT])
 
 
-def _headline(brief: ServingBrief, best: ServiceDesign | None, nearest: tuple[ServiceDesign, ...], within: bool) -> str:
+def _headline(
+    brief: ServingBrief,
+    best: ServiceDesign | None,
+    nearest: tuple[ServiceDesign, ...],
+    within: bool,
+    rejected: tuple[Rejected, ...],
+) -> str:
+    if best is None and not nearest:
+        if not rejected:
+            return "Not feasible: what keeps the limits by the search does not keep them in the simulation"
+        return (
+            f"Not feasible: {brief.model.id} fits on none of the candidates; {rejected[0].name}: {rejected[0].reason}"
+        )
     if best is None:
-        if not nearest:
-            return f"Not feasible: {brief.model.id} fits on none of the candidates"
         first = nearest[0]
         return (
             f"Not feasible: nothing keeps the limits; nearest is {first.name}, which {first.reason}, "

@@ -30,4 +30,4 @@ def why_apart(found: FoundServices, designs: Sequence[ServiceDesign]) -> str:
     near = next((one for one in found.near if one[2].apart is not None), None)
     if near is None:
         return "lost: no two pools fit on the candidates"
-    return f"lost: the nearest, {near[2].name}, has {near[0]:.2g} times the limit of {near[1]}"
+    return f"lost: the nearest, {near[2].name}, has {near[0]:,.3g} times the limit of {near[1]}"

@@ -10,7 +10,6 @@ from typing import Any
 
 from groundplan import __version__
 from groundplan.catalog.catalog import Catalog
-from groundplan.design.deployment import Deployment
 from groundplan.errors import InputError
 from groundplan.estimate.service import Steady
 from groundplan.estimate.serving import (
@@ -21,11 +20,12 @@ from groundplan.estimate.serving import (
 )
 from groundplan.estimate.serving_intervals import serving_interval
 from groundplan.estimate.serving_pools import decode_steady, handed_of, pools_power_w
+from groundplan.estimate.serving_room import too_small
 from groundplan.evidence import Assumption, Prediction, Result, Term, total_of
-from groundplan.physics.decode import speculated_tokens
-from groundplan.plan.hosting import replicas_of
+from groundplan.plan.hosting import Bill, replicas_of
+from groundplan.tasks.serve_assumptions import assumptions_of, deployed, price_told
 from groundplan.tasks.serve_pools import pools_assumptions, told_pools, ttft_tree
-from groundplan.tasks.serve_request import ACCEPTANCE, ServeRequest, hourly_usd, resolve, resolve_pools
+from groundplan.tasks.serve_request import ServeRequest, bill_of, resolve, resolve_pools
 
 SECONDS_PER_HOUR = 3600.0
 KEEPS_UP = 0.99
@@ -74,6 +74,7 @@ class ServeResult(Result):
     output_tokens_per_s: Prediction
     total_tokens_per_s: Prediction
     usd_per_hour: float | None
+    price: Mapping[str, Any] | None  # of the hosts: instance, provider, option, region, date, source
     usd_per_million_output: Prediction | None
     usd_per_million_input: Prediction | None
     usd_per_million_blended: Prediction | None
@@ -109,13 +110,16 @@ def serve(request: ServeRequest, catalog: Catalog) -> ServeResult:
             f"one replica is answered for, not {request.replicas}",
             "divide the load by the replicas, add prefill_replicas, or ask simulate serve",
         )
+    if apart is None and setting.pool.tokens < request.prompt + request.output:
+        raise too_small(setting, float(request.prompt + request.output))
     handed = None if apart is None else handed_of(apart, load, request.rate_per_s)
     steady = decode_steady(handed) if handed else steady_of(setting, load, request.rate_per_s)
     as_of = request.as_of or date.today().isoformat()
     devices = apart.design.devices if apart else setting.deployment.devices
-    hourly = hourly_usd(
+    bill = bill_of(
         request, setting.accelerator.id, replicas_of(setting.deployment, apart.design if apart else None), catalog
     )
+    hourly = None if bill is None else bill.usd_per_hour
     spread = serving_interval(setting.engine.id, setting.model.experts is not None)
     rate = float(steady.requests_per_s)
     output_rate = rate * request.output
@@ -143,7 +147,7 @@ def serve(request: ServeRequest, catalog: Catalog) -> ServeResult:
         model=setting.model.id,
         accelerator=setting.accelerator.id,
         engine=setting.engine.id,
-        deployment=_deployed(setting.deployment),
+        deployment=deployed(setting.deployment),
         disaggregation=told_pools(apart, handed) if apart and handed else None,
         devices=devices,
         memory=held,
@@ -152,7 +156,7 @@ def serve(request: ServeRequest, catalog: Catalog) -> ServeResult:
         keeps_up=keeps_up,
         kv_tokens=Prediction.within(setting.pool.tokens, *CACHE_SPREAD),
         concurrent_requests=request.replicas
-        * min(setting.pool.tokens / (request.prompt + request.output), float(setting.engine.max_sequences)),
+        * float(min(setting.pool.tokens // (request.prompt + request.output), setting.engine.max_sequences)),
         load={
             "prompt": request.prompt,
             "output": request.output,
@@ -170,13 +174,14 @@ def serve(request: ServeRequest, catalog: Catalog) -> ServeResult:
         output_tokens_per_s=Prediction.within(output_rate, *through),
         total_tokens_per_s=Prediction.within(total_rate, *through),
         usd_per_hour=hourly,
+        price=price_told(bill),
         usd_per_million_output=_per_million(hourly, output_rate, through),
         usd_per_million_input=_per_million(None if hourly is None else hourly * prompt_share, rate * computed, through),
         usd_per_million_blended=_per_million(hourly, total_rate, through),
         joules_per_output_token=None if watts is None else _inverse(watts / output_rate, through),
         definitions=DEFINITIONS,
-        assumptions=(*_assumptions(request, setting), *(pools_assumptions(request, apart) if apart else ())),
-        warnings=_warnings(request, setting, steady),
+        assumptions=(*assumptions_of(request, setting), *(pools_assumptions(request, apart) if apart else ())),
+        warnings=_warnings(request, setting, steady, bill),
         explain={"tpot_s": tree, **({"ttft_s": ttft_tree(handed)} if handed else {})},
     )
 
@@ -191,22 +196,6 @@ def _inverse(value: float, spread: tuple[float, float]) -> Prediction:
     """Interval of what falls as throughput grows."""
     low, high = spread
     return Prediction(value, value / high, value / low)
-
-
-def _deployed(deployment: Deployment) -> dict[str, Any]:
-    told = {name: getattr(deployment, name) for name in ("tp", "pp", "dp", "ep", "weights", "kv")}
-    speculation, adapters = deployment.speculation, deployment.adapters
-    return {
-        **told,
-        "speculation": None
-        if speculation is None
-        else {
-            "drafted": speculation.drafted,
-            "acceptance": speculation.acceptance,
-            "tokens_per_iteration": float(speculated_tokens(speculation.drafted, speculation.acceptance)),
-        },
-        "adapters": None if adapters is None else {"count": adapters.count, "rank": adapters.rank},
-    }
 
 
 def _headline(
@@ -228,34 +217,17 @@ def _headline(
         said += f"too few: it answers {float(steady.requests_per_s):.3g} requests/s and the queue grows without end, "
     elif math.isfinite(float(steady.ttft_s)):
         said += f"first token in {1e3 * float(steady.ttft_s):,.0f} ms, "
-    said += f"{1e3 * float(steady.tpot_s):,.1f} ms a token"
+    said += f"{1e3 * float(steady.tpot_s):,.1f} ms a token" if request.output > 1 else "one token an answer"
     return said + (
         "" if hourly is None else f", ${hourly / SECONDS_PER_HOUR / rate * MILLION:,.2f} per 1M output tokens"
     )
 
 
-def _assumptions(request: ServeRequest, setting: ServingSetting) -> tuple[Assumption, ...]:
-    engine = setting.engine
-    settings = (
-        ("memory_utilization", engine.memory_utilization, ""),
-        ("max_batched_tokens", float(engine.max_batched_tokens), "tokens"),
-        ("max_sequences", float(engine.max_sequences), "sequences"),
-    )
-    rows = [
-        Assumption(name, value, unit, "published", f"default of {engine.name}")
-        for name, value, unit in settings
-        if getattr(request, name) is None
-    ]
-    speculation = setting.deployment.speculation
-    if speculation is not None and request.acceptance == ACCEPTANCE:
-        said = "heads trained with the model, 0.6 to 0.8 (EAGLE-2, arXiv 2406.16858); measure yours"
-        rows.append(Assumption("acceptance", ACCEPTANCE, "", "assumed", said))
-    rows.append(Assumption("kv_precision", setting.deployment.kv, "", "assumed", "as asked, or 16 bits"))
-    return tuple(rows)
-
-
-def _warnings(request: ServeRequest, setting: ServingSetting, steady: Steady) -> tuple[str, ...]:
+def _warnings(request: ServeRequest, setting: ServingSetting, steady: Steady, bill: Bill | None) -> tuple[str, ...]:
     said = []
+    if bill is None:
+        what = f"no {request.purchase} price of a host with so many {setting.accelerator.name} is known"
+        said.append(f"{what}: give --price in dollars per accelerator-hour")
     if request.rate_per_s is not None and float(steady.requests_per_s) < KEEPS_UP * request.rate_per_s:
         said.append(
             f"{request.rate_per_s:g} requests/s are more than can be answered "
@@ -264,6 +236,12 @@ def _warnings(request: ServeRequest, setting: ServingSetting, steady: Steady) ->
     if request.concurrency is not None and float(steady.queued) >= 1.0:
         where = "before a pool" if request.prefill_replicas else "for room in the cache"
         said.append(f"{float(steady.queued):,.0f} of {request.concurrency} requests wait {where}")
+    per_host = max(setting.cluster.host.accelerators, setting.cluster.host.scaleup_domain)
+    if setting.deployment.tp > per_host:
+        said.append(
+            f"tp {setting.deployment.tp} goes beyond the {per_host} accelerators whose links are fast: "
+            f"every layer waits for the network; use narrower weights, larger accelerators or pp"
+        )
     kv_heads = setting.model.attention.kv_heads
     if setting.deployment.tp > kv_heads and setting.model.attention.kind.value == "gqa":
         said.append(

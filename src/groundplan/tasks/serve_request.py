@@ -11,17 +11,24 @@ from typing import Any
 from groundplan.catalog.catalog import Catalog
 from groundplan.catalog.rows import Engine
 from groundplan.design.deployment import Adapters, Deployment, Speculation, check_deployment, draft_head
-from groundplan.errors import InputError, UnknownName
+from groundplan.errors import InputError, UnknownName, WrongField
 from groundplan.estimate.engines import check_engine
 from groundplan.estimate.formats import kv_format_bytes, weight_format
 from groundplan.estimate.service import Load
-from groundplan.estimate.serving import ServingSetting, serving_setting, smallest_tp
+from groundplan.estimate.serving import ServingSetting, serving_setting
 from groundplan.estimate.serving_pools import PoolsSetting, pools_setting
-from groundplan.plan.hosting import Replicas, cheapest, host_prices
+from groundplan.estimate.serving_room import fewest_tp
+from groundplan.plan.hosting import Bill, HostPrice, Replicas, cheapest, host_prices
 from groundplan.tasks.cost import OPTIONS
+from groundplan.workload.context import check_context, check_generates
 from groundplan.workload.model import TransformerModel
 from groundplan.workload.models import load_model, model_from_mapping
 
+KV_PRECISION = "bf16"
+MOST_DRAFTED = 64
+"""Tokens drafted ahead, beyond which it is a slip: engines draft 1 to 8."""
+MOST_AT_ONCE = 1_000_000
+"""Requests in flight at one replica, beyond which they are a slip."""
 HEAD, NGRAM = "head", "ngram"
 ACCEPTANCE = 0.7
 """Probability that a drafted token is accepted; between 0.6 and 0.8 for heads trained with the model (Li et al. 2024,
@@ -38,13 +45,13 @@ class ServeRequest:
 
     model: str | Mapping[str, Any]
     accelerator: str = "h100-sxm"
-    tp: int | None = None  # None: the fewest devices that hold the model
+    tp: int | None = None  # None: the fewest devices that hold the model and the requests
     pp: int = 1
     dp: int = 1
     ep: int = 1
     engine: str = "vllm"
-    precision: str = "bf16"
-    kv_precision: str = "bf16"
+    precision: str | None = None  # None: the format in which the model was released
+    kv_precision: str | None = None  # None: 16 bits
     prompt: int = 1024
     output: int = 256
     concurrency: int | None = None
@@ -80,10 +87,12 @@ def resolve(request: ServeRequest, catalog: Catalog) -> tuple[ServingSetting, Lo
     """
     _check(request)
     model = _model(request.model, catalog)
+    check_context(model, request.prompt, request.output, catalog)
     accelerator, engine = catalog.accelerator(request.accelerator), _engine(request, catalog)
     check_engine(engine, accelerator, catalog.engines.values())
-    weights = weight_format(request.precision)
-    kv_format_bytes(request.kv_precision)
+    weights = weight_format(request.precision or model.released_in)
+    kv = request.kv_precision or KV_PRECISION
+    kv_format_bytes(kv)
     context = float(request.prompt + request.output)
     speculation = _speculation(request, model, catalog)
     adapters = Adapters(request.adapters, request.adapter_rank) if request.adapters else None
@@ -93,12 +102,13 @@ def resolve(request: ServeRequest, catalog: Catalog) -> tuple[ServingSetting, Lo
         request.dp,
         request.ep,
         weights.id,
-        request.kv_precision,
+        kv,
         speculation,
         adapters,
     )
     if request.tp is None:
-        split = replace(split, tp=smallest_tp(model, split, engine, accelerator, context))
+        at_once = None if request.concurrency is None else float(request.concurrency)
+        split = replace(split, tp=fewest_tp(model, split, engine, accelerator, context, at_once))
     check_deployment(model, split)
     if speculation is not None and speculation.draft is not None:
         check_deployment(speculation.draft, replace(split, pp=1, ep=1))
@@ -122,10 +132,11 @@ def resolve_pools(request: ServeRequest, decode: ServingSetting, catalog: Catalo
     stated = {name: size for name, size in asked.items() if size is not None}
     for name, size in stated.items():
         if size < 1:
-            raise InputError(f"prefill_{name} is {size}", "give a whole number of at least 1")
+            raise WrongField(f"prefill_{name}", f"is {size}", "give a whole number of at least 1")
     if request.prefill_replicas == 0:
         if stated:
-            raise InputError(f"prefill_{next(iter(stated))} is given without prefill replicas", "add prefill_replicas")
+            name = f"prefill_{next(iter(stated))}"
+            raise WrongField(name, "is given without prefill replicas", "add --prefill-replicas")
         return None
     if request.prefill_replicas < 0 or request.replicas < 1:
         raise InputError(
@@ -145,9 +156,7 @@ def resolve_pools(request: ServeRequest, decode: ServingSetting, catalog: Catalo
 
 def _model(asked: str | Mapping[str, Any], catalog: Catalog) -> TransformerModel:
     model = load_model(asked, catalog) if isinstance(asked, str) else model_from_mapping(asked, Path.cwd(), catalog)
-    if not isinstance(model, TransformerModel) or model.domain != "text":
-        raise InputError(f"{model.id} generates no tokens", "serve a language model")
-    return model
+    return check_generates(model)
 
 
 def _speculation(request: ServeRequest, model: TransformerModel, catalog: Catalog) -> Speculation | None:
@@ -157,6 +166,8 @@ def _speculation(request: ServeRequest, model: TransformerModel, catalog: Catalo
         drafts = draft_head(model) if request.draft == HEAD else None
         return Speculation(request.speculate, request.acceptance, drafts, own_tables=False)
     drafts = _model(request.draft, catalog)
+    if drafts.parameters >= model.parameters:
+        raise WrongField("draft", f"{drafts.id} is no smaller than {model.id}", "draft with a smaller model")
     if drafts.vocabulary > 1.05 * model.vocabulary or model.vocabulary > 1.05 * drafts.vocabulary:
         raise InputError(
             f"{drafts.id} has {drafts.vocabulary:,} tokens in its vocabulary, {model.id} {model.vocabulary:,}: "
@@ -178,36 +189,68 @@ def _engine(request: ServeRequest, catalog: Catalog) -> Engine:
     )
 
 
+def check_wholes(request: object, names: Sequence[str], least: int = 1) -> None:
+    """Refuse fields that are no whole numbers of at least so much; None is not given.
+
+    Raises
+    ------
+    WrongField
+        The first of them.
+    """
+    for name in names:
+        value = getattr(request, name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+            raise WrongField(
+                name, f"must be a whole number of at least {least}, not {value!r}", f"give {least} or more"
+            )
+
+
 def _check(request: ServeRequest) -> None:
-    for name in ("tp", "pp", "dp", "ep", "prompt", "output", "concurrency", "max_sequences", "max_batched_tokens"):
-        value = getattr(request, name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise InputError(f"{name} must be a whole number of at least 1, not {value!r}", f"set {name} to 1 or more")
-    for name in ("speculate", "adapters", "adapter_rank"):
-        value = getattr(request, name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise InputError(f"{name} must be a whole number, not {value!r}", f"set {name} to 0 or more")
+    check_wholes(request, ("tp", "pp", "dp", "ep", "prompt", "output", "concurrency", "adapter_rank"))
+    check_wholes(request, ("max_sequences", "max_batched_tokens"))
+    check_wholes(request, ("speculate", "adapters"), 0)
+    if request.speculate > MOST_DRAFTED:
+        raise WrongField("speculate", f"is {request.speculate:,}", f"give up to {MOST_DRAFTED}; engines draft 1 to 8")
+    if request.concurrency is not None and request.concurrency > MOST_AT_ONCE:
+        raise WrongField("concurrency", f"is {request.concurrency:,}", f"give up to {MOST_AT_ONCE:,}, or a rate")
     if not 0.0 <= request.acceptance <= 1.0:
-        raise InputError(f"acceptance is {request.acceptance}", "give a probability, e.g. 0.7")
+        raise WrongField("acceptance", f"is {request.acceptance}", "give a probability, e.g. 0.7")
     if request.rate_per_s is not None and not 0.0 < request.rate_per_s < math.inf:
-        raise InputError(f"rate is {request.rate_per_s} requests/s", "give a number above zero")
+        raise WrongField("rate_per_s", f"is {request.rate_per_s:g} requests/s", "give a number above zero")
     if request.rate_per_s is not None and request.concurrency is not None:
         raise InputError("a rate and a concurrency are two loads", "give one of them")
+    check_shares(request)
+    if request.price is not None and not 0.0 < request.price < math.inf:
+        raise WrongField("price", f"is {request.price:g}", "give dollars per accelerator-hour above zero, e.g. 3")
+
+
+def check_shares(request: ServeRequest) -> None:
+    """Refuse shares that are none.
+
+    Raises
+    ------
+    WrongField
+        Cached prompts or a share of the memory that cannot be.
+    """
     if not 0.0 <= request.cached_fraction < 1.0:
-        raise InputError(
-            f"cached fraction is {request.cached_fraction}", "give a share of the prompt below 1, e.g. 0.3"
+        raise WrongField(
+            "cached_fraction", f"is {request.cached_fraction}", "give a share of the prompt below 1, e.g. 0.3"
         )
     if request.memory_utilization is not None and not 0.0 < request.memory_utilization <= 1.0:
-        raise InputError(f"memory utilization is {request.memory_utilization}", "give a share up to 1, e.g. 0.9")
-    if request.price is not None and not 0.0 <= request.price < math.inf:
-        raise InputError(f"price is {request.price}", "give dollars per accelerator-hour, e.g. 3")
+        raise WrongField("memory_utilization", f"is {request.memory_utilization}", "give a share up to 1, e.g. 0.9")
 
 
-def hourly_usd(request: ServeRequest, accelerator: str, replicas: Sequence[Replicas], catalog: Catalog) -> float | None:
-    """Return dollars for an hour of the whole hosts that replicas fill; None where no price is known."""
+def bill_of(request: ServeRequest, accelerator: str, replicas: Sequence[Replicas], catalog: Catalog) -> Bill | None:
+    """Return the whole hosts that replicas fill and their price; None where none is known.
+
+    Raises
+    ------
+    UnknownName
+        No such way to buy.
+    """
     if request.purchase not in OPTIONS:
         raise UnknownName("purchase option", request.purchase, OPTIONS)
     if request.price is not None:
-        return request.price * sum(one.devices * one.count for one in replicas)
-    bill = cheapest(host_prices(catalog, accelerator, (request.purchase,)), replicas)
-    return bill.usd_per_hour if bill else None
+        devices = sum(one.devices * one.count for one in replicas)
+        return Bill(HostPrice(None, None, 1, request.price), devices, request.price * devices)
+    return cheapest(host_prices(catalog, accelerator, (request.purchase,)), replicas)

@@ -4,87 +4,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from groundplan import __version__
 from groundplan.catalog.catalog import Catalog
-from groundplan.errors import InputError, UnknownName
+from groundplan.errors import UnknownName
 from groundplan.estimate.replica import Replica
 from groundplan.estimate.serving import ServingSetting, replica_of
-from groundplan.evidence import Result
+from groundplan.estimate.serving_room import too_small
+from groundplan.evidence import Assumption, Result
 from groundplan.plan.hosting import replicas_of
-from groundplan.simulate.arrivals import diurnal_arrivals, gamma_arrivals
 from groundplan.simulate.chrome import chrome_events
 from groundplan.simulate.fleet import Fleet, simulate_service
 from groundplan.simulate.pool import Autoscaling, Pool
-from groundplan.simulate.requests import Requests, make_requests
 from groundplan.simulate.results import ServiceResult, ServiceSummary
 from groundplan.simulate.routing import Routing
-from groundplan.simulate.traces import read_requests
-from groundplan.tasks.serve_request import ACCEPTANCE, HEAD, ServeRequest, hourly_usd, resolve, resolve_pools
+from groundplan.tasks.request_lengths import check_lengths
+from groundplan.tasks.serve_assumptions import assumptions_of, deployed, price_told
+from groundplan.tasks.serve_pools import told_design
+from groundplan.tasks.serve_request import bill_of, resolve, resolve_pools
+from groundplan.tasks.simulate_bounds import check_events
+from groundplan.tasks.simulate_serve_request import SimulateServeRequest, replica_asked, requests_of, told_request
 
-ARRIVALS = ("poisson", "bursts", "diurnal")
 POINTS = 60
 """Moments at which the queue is shown."""
 SLOWEST = 10
 HOUR_S = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class SimulateServeRequest:
-    """What is asked: a replica as `ServeRequest` describes it, requests, and a fleet.
-
-    Requests are those of a trace (`requests`), or `count` drawn ones of `prompt` and `output` tokens at `rate_per_s`.
-    With `clients`, each sends its next request when its last has ended. Limits make an objective to be attained.
-    """
-
-    model: str | Mapping[str, Any]
-    accelerator: str = "h100-sxm"
-    tp: int | None = None
-    pp: int = 1
-    dp: int = 1
-    ep: int = 1
-    engine: str = "vllm"
-    precision: str = "bf16"
-    kv_precision: str = "bf16"
-    max_sequences: int | None = None
-    max_batched_tokens: int | None = None
-    memory_utilization: float | None = None
-    price: float | None = None
-    purchase: str = "on_demand"
-    as_of: str | None = None
-    speculate: int = 0
-    acceptance: float = ACCEPTANCE
-    draft: str = HEAD
-    requests: str | None = None
-    arrivals: str = "poisson"
-    rate_per_s: float | None = None
-    count: int = 1000
-    prompt: int = 1024
-    output: int = 256
-    variation: float = 2.0  # of the gaps between bursts
-    swing: float = 0.5  # of the day's rate about its mean
-    clients: int | None = None
-    replicas: int = 1
-    routing: str = Routing.LEAST_OUTSTANDING.value
-    target_in_flight: float | None = None
-    least: int = 1
-    most: int | None = None
-    mtbf_s: float | None = None
-    prefill_replicas: int = 0
-    prefill_tp: int | None = None
-    prefill_pp: int | None = None
-    prefill_dp: int | None = None
-    prefill_ep: int | None = None
-    link_bytes_per_s: float | None = None  # of one prefill replica; None: its devices' own network
-    ttft_s: float | None = None
-    tpot_s: float | None = None
-    e2e_s: float | None = None
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +55,13 @@ class SimulateServeResult(Result):
     model: str
     accelerator: str
     engine: str
+    deployment: Mapping[str, Any]  # of a replica; of one that decodes, where prompts are computed apart
+    disaggregation: Mapping[str, Any] | None
     devices: int
     replicas: int
     kv_tokens: int
+    price: Mapping[str, Any] | None  # as of `serve`
+    request: Mapping[str, Any]  # all that was asked, every default filled in: the same again gives the same answer
     summary: ServiceSummary
     limits: Mapping[str, float | None]
     attainment: float | None
@@ -117,6 +69,7 @@ class SimulateServeResult(Result):
     course: tuple[Moment, ...]
     slowest: tuple[Mapping[str, float], ...]
     definitions: Mapping[str, str]
+    assumptions: tuple[Assumption, ...]
     warnings: tuple[str, ...]
 
 
@@ -141,7 +94,8 @@ class Simulated:
 
     def trace(self) -> dict[str, Any]:
         """Return the recorded iterations as a Chrome trace."""
-        return {"traceEvents": list(chrome_events(self.service)), "displayTimeUnit": "ms"}
+        other = {"schema": "groundplan/trace/1", "tool_version": __version__}
+        return {"otherData": other, "traceEvents": list(chrome_events(self.service)), "displayTimeUnit": "ms"}
 
     def rows(self) -> list[dict[str, float]]:
         """Return every request with its times."""
@@ -156,30 +110,29 @@ def simulate_serve(request: SimulateServeRequest, catalog: Catalog, record: bool
     InputError, UnknownName
         A name is unknown, a value impossible, a trace malformed, or the model does not fit.
     """
-    requests = _requests(request)
+    requests = requests_of(request)
     context = float(np.mean(requests.prompt_tokens + requests.output_tokens))
-    asked = ServeRequest(**{f.name: getattr(request, f.name) for f in fields(ServeRequest) if hasattr(request, f.name)})
-    asked = replace(
-        asked,
-        prompt=max(int(np.mean(requests.prompt_tokens)), 1),
-        output=max(int(np.mean(requests.output_tokens)), 1),
-        rate_per_s=None,
-    )
+    asked = replica_asked(request, requests)
     setting, _ = resolve(asked, catalog)
+    check_lengths(requests, setting.model, catalog)
+    check_events(
+        requests,
+        setting,
+        request.replicas + request.prefill_replicas,
+        request.mtbf_s,
+        request.target_in_flight is not None,
+        closed=request.clients is not None,
+    )
     apart = resolve_pools(asked, setting, catalog)
     kinds = replicas_of(
         setting.deployment, apart.design if apart else None, count=1 if apart else max(request.replicas, 1)
     )
-    hourly = hourly_usd(asked, setting.accelerator.id, kinds, catalog)
+    bill = bill_of(asked, setting.accelerator.id, kinds, catalog)
     # A device costs its part of the hosts that the whole fleet fills.
-    each = None if hourly is None else hourly / sum(one.devices * one.count for one in kinds)
+    each = None if bill is None else bill.usd_per_hour / sum(one.devices * one.count for one in kinds)
     replica = _replica(setting, context, each)
     if replica.kv_tokens < context:
-        raise InputError(
-            f"{setting.model.id} leaves {replica.kv_tokens:,} tokens of cache on {setting.deployment.devices} x "
-            f"{setting.accelerator.name}, a mean request has {context:,.0f}",
-            "use more devices, narrower weights or cache",
-        )
+        raise too_small(setting, context)
     fleet = Fleet(_pool(request, replica))
     if apart is not None:
         prompts = Pool(_replica(apart.prefill, context, each), request.prefill_replicas)
@@ -196,9 +149,13 @@ def simulate_serve(request: SimulateServeRequest, catalog: Catalog, record: bool
         model=setting.model.id,
         accelerator=setting.accelerator.id,
         engine=setting.engine.id,
+        deployment=deployed(setting.deployment),
+        disaggregation=told_design(apart.design) if apart else None,
         devices=setting.deployment.devices,
         replicas=request.replicas,
         kv_tokens=replica.kv_tokens,
+        price=price_told(bill),
+        request=told_request(request, setting),
         summary=summary,
         limits=limits,
         attainment=service.attainment(**stated) if stated else None,
@@ -206,31 +163,10 @@ def simulate_serve(request: SimulateServeRequest, catalog: Catalog, record: bool
         course=_course(service),
         slowest=tuple(request_rows(service, _slowest(service))),
         definitions=DEFINITIONS,
+        assumptions=assumptions_of(asked, setting),
         warnings=_warnings(summary),
     )
     return Simulated(result, service)
-
-
-def _requests(request: SimulateServeRequest) -> Requests:
-    if request.requests is not None:
-        return read_requests(Path(request.requests))
-    if request.count < 1 or request.prompt < 1 or request.output < 1:
-        raise InputError("count, prompt and output are whole numbers of at least 1", "correct them")
-    ones = np.ones(request.count)
-    if request.clients is not None:
-        times = np.zeros(request.count)
-    else:
-        if request.rate_per_s is None:
-            raise InputError("neither a trace nor a rate is given", "name a trace with --requests, or give --rate")
-        generator = np.random.default_rng(request.seed)
-        if request.arrivals == "diurnal":
-            times = diurnal_arrivals(request.count, request.rate_per_s, request.swing, generator)
-        elif request.arrivals in ARRIVALS:
-            variation = request.variation if request.arrivals == "bursts" else 1.0
-            times = gamma_arrivals(request.count, request.rate_per_s, variation, generator)
-        else:
-            raise UnknownName("kind of arrivals", request.arrivals, ARRIVALS)
-    return make_requests(times, ones * request.prompt, ones * request.output)
 
 
 def _replica(setting: ServingSetting, context: float, usd_per_device_hour: float | None) -> Replica:

@@ -15,7 +15,7 @@ from groundplan.design.hosting import replica_cluster
 from groundplan.errors import InputError, UnknownName
 from groundplan.estimate.formats import multiplied, weight_format
 from groundplan.estimate.service import Load
-from groundplan.estimate.serving import smallest_tp
+from groundplan.estimate.serving_room import fewest_tp
 from groundplan.validation.measured import MeasuredRun
 from groundplan.validation.serving_splits import disaggregated, stated_pools, stated_split
 from groundplan.workload.model import TransformerModel
@@ -275,7 +275,7 @@ def _deployment(
         return stated_split(model, tp, pp, dp, ep, devices, (weights, kv))
     if "server" in run.text("scenario") and "MLPerf" not in run.text("source"):
         return Deployment(devices, 1, 1, 1, weights, kv)
-    tp = min(smallest_tp(model, Deployment(1, 1, 1, 1, weights, kv), engine, accelerator, USUAL_CONTEXT), devices)
+    tp = min(fewest_tp(model, Deployment(1, 1, 1, 1, weights, kv), engine, accelerator, USUAL_CONTEXT, None), devices)
     assumed.append(f"tp {tp}")
     return Deployment(tp, 1, 1, 1, weights, kv)
 

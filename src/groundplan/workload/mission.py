@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PRECISIONS = ("fp32", "fp16", "int8")
 USUAL_PRECISIONS = ("fp16", "int8")
 USUAL_AMBIENT_C = 25.0
+DETECTION = "mAP50-95"  # what a floor of accuracy is of
 COLDEST_C, HOTTEST_C = -60.0, 80.0
 
 
@@ -96,7 +97,7 @@ def read_mission(section: MissionSection, catalog: Catalog, reading: Reading, as
     InputError, UnknownName
         Anything that cannot be understood, with the key and its line.
     """
-    models = _models(section.models, catalog, reading)
+    models = _models(section.models, catalog, reading, section.accuracy is not None)
     names = partial(_names, reading)
     mission = Mission(
         models=models,
@@ -127,7 +128,7 @@ def read_mission(section: MissionSection, catalog: Catalog, reading: Reading, as
     return MissionBrief(mission, as_of.isoformat(), _resolved(mission, as_of.isoformat()), tuple(reading.assumptions))
 
 
-def _models(value: str | list[str], catalog: Catalog, reading: Reading) -> tuple[SampleModel, ...]:
+def _models(value: str | list[str], catalog: Catalog, reading: Reading, floored: bool) -> tuple[SampleModel, ...]:
     found: list[SampleModel] = []
     for name in dict.fromkeys(value.split(",") if isinstance(value, str) else value):
         model = load_model(name.strip(), catalog)
@@ -146,6 +147,13 @@ def _models(value: str | list[str], catalog: Catalog, reading: Reading) -> tuple
     if len(scored) > 1:
         said = " and ".join(f"{model.name} by {metric}" for metric, model in scored.items())
         raise reading.wrong("mission.models", f"are not comparable: {said}", "name models of one kind: detectors")
+    other = next((model for metric, model in scored.items() if metric != DETECTION), None)
+    if floored and other is not None and other.accuracy is not None:
+        raise reading.wrong(
+            "mission.accuracy",
+            f"is a floor of {DETECTION}, and {other.name} is scored by {other.accuracy.metric}",
+            "leave it out, or name detectors, e.g. yolo11n",
+        )
     return tuple(dict.fromkeys(found))
 
 

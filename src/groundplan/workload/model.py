@@ -132,6 +132,7 @@ class TransformerModel:
     linear: LinearAttention | None = None
     layers_without_attention: int = 0
     layers_without_feed_forward: int = 0
+    released_in: str = "bf16"  # format of the weights that its maker published
 
     @property
     def dense_layers(self) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from groundplan.catalog.catalog import Catalog
 from groundplan.workload.brief import read_date
-from groundplan.workload.model import Model
+from groundplan.workload.model import Model, TransformerModel
 from groundplan.workload.models import load_model, model_from_mapping
 from groundplan.workload.overrides import apply_sets
 from groundplan.workload.reading import Reading
@@ -125,7 +125,7 @@ def read_pipeline_brief(
     if share >= 1.0:
         raise reading.wrong("pipeline.utilization", f"{share:g} leaves no room for chance", "give 0.6 to 0.7")
     return PipelineBrief(
-        tuple(_stage(stage, folder, catalog, reading) for stage in asked.stages),
+        tuple(_stage(stage, place, folder, catalog, reading) for place, stage in enumerate(asked.stages)),
         reading.number(asked.rate, "count", "pipeline.rate") or 1.0,
         peak,
         reading.number(asked.spike, "seconds", "pipeline.spike") or SPIKE_S,
@@ -136,9 +136,15 @@ def read_pipeline_brief(
     )
 
 
-def _stage(section: StageSection, folder: Path, catalog: Catalog, reading: Reading) -> Stage:
+def _stage(section: StageSection, place: int, folder: Path, catalog: Catalog, reading: Reading) -> Stage:
     key, value = f"pipeline.stages.{section.name}", section.model
     model = load_model(value, catalog) if isinstance(value, str) else model_from_mapping(value, folder, catalog)
+    if isinstance(model, TransformerModel) and (model.domain != "text" or not model.attention.causal):
+        raise reading.wrong(
+            f"pipeline.stages.{place}.model",
+            f"{model.id} in stage {section.name} is a transformer that generates no tokens, which no stage estimates",
+            "name a vision model by its published totals, e.g. resnet-50, or a language model",
+        )
 
     def whole(name: str, default: int) -> int:
         return reading.whole(getattr(section, name), f"{key}.{name}") or default

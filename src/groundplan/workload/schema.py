@@ -67,14 +67,19 @@ class GoalSection(Section):
     max_accelerators: Quantity | None = None
 
 
-class CandidatesSection(Section):
-    """What may be considered."""
+class OffersSection(Section):
+    """Accelerators and ways to rent them that may be considered."""
 
     accelerators: Names | None = None
     providers: Names | None = None
     instances: Names | None = None
     regions: Names | None = None
     purchase: Names | None = None
+
+
+class CandidatesSection(OffersSection):
+    """What may be considered for a training run."""
+
     counts: Quantity | list[Quantity] | None = None
     fabric: str | None = None
     storage: str | None = None

@@ -10,12 +10,14 @@ from typing import Any
 
 from groundplan.catalog.catalog import Catalog
 from groundplan.errors import InputError
+from groundplan.quantities import format_exact
 from groundplan.workload.brief import read_candidates, read_date
+from groundplan.workload.context import check_context, check_generates
 from groundplan.workload.model import TransformerModel
 from groundplan.workload.models import load_model, model_from_mapping
 from groundplan.workload.overrides import apply_sets
 from groundplan.workload.reading import Reading
-from groundplan.workload.schema import validate
+from groundplan.workload.schema import CandidatesSection, OffersSection, validate
 from groundplan.workload.service import Limits, ServingBrief, Traffic
 from groundplan.workload.service_schema import LimitsSection, ServingSections, TrafficSection
 from groundplan.workload.yaml_source import YamlSource, load_yaml, read_text
@@ -25,17 +27,28 @@ PRECISIONS = ("fp8", "bf16")
 ENGINE = "vllm"
 PEAK = 2.0
 MOST_DEVICES = 8
+MOST_PER_S = 1e7
+"""Requests a second of one service, beyond which they are a slip."""
 
 
 KINDS = ("mission", "pipeline", "serve", "tco")
 
 
 def kind_of(source: str | Path | Mapping[str, Any], text: str | None = None) -> str:
-    """Return what a brief asks for by the section it has: `serve`, `pipeline`, `mission`, `tco`, else `train`."""
+    """Return what a brief asks for by the section it has: `serve`, `pipeline`, `mission`, `tco`, else `train`.
+
+    Raises
+    ------
+    InputError
+        It has two of them.
+    """
     data = source if isinstance(source, Mapping) else None
     if data is None:
         data = load_yaml(read_text(Path(source)) if text is None else text, str(source)).data  # type: ignore[arg-type]
-    return next((kind for kind in KINDS if kind in data), "train")
+    named = [kind for kind in (*KINDS, "train") if kind in data]
+    if len(named) > 1:
+        raise InputError(f"the brief asks for {' and '.join(named)}, which are two tasks", "write a brief for each")
+    return named[0] if named else "train"
 
 
 def read_serving_brief(
@@ -65,37 +78,36 @@ def _resolve(source: YamlSource, folder: Path, catalog: Catalog, as_of: datetime
     reading, serve = Reading(source), sections.serve
     model = _model(serve.model, folder, catalog)
     traffic = _traffic(serve.traffic, folder, reading)
+    if traffic.requests is None:
+        check_context(model, traffic.prompt, traffic.output, catalog)
     engines = reading.names(serve.engine, "serve.engine", partial(catalog.find, "engines")) or (ENGINE,)
     kv = serve.kv_precision or "bf16"
     if serve.engine is None:
         reading.assume("engine", ENGINE, "", "the brief names none (serve.engine)")
     names = serve.precision.split(",") if isinstance(serve.precision, str) else serve.precision
-    precisions = tuple(name.strip() for name in names) if names else PRECISIONS
+    usual = tuple(dict.fromkeys((*PRECISIONS, model.released_in)))
+    precisions = tuple(name.strip() for name in names) if names else usual
     if serve.precision is None:
-        reading.assume("precision", ", ".join(PRECISIONS), "", "the brief names none (serve.precision)")
+        reading.assume("precision", ", ".join(usual), "", "the brief names none (serve.precision)")
     date = (as_of or read_date(sections.as_of, reading) or datetime.date.today()).isoformat()
     limits = _limits(serve.limits, reading)
     most = reading.whole(serve.max_devices, "serve.max_devices") or MOST_DEVICES
     budget = reading.number(sections.goal.budget_per_month, "usd", "goal.budget_per_month")
     price = reading.number(sections.overrides.price, "usd_per_hour", "overrides.price")
-    candidates = read_candidates(sections.candidates, catalog, reading)
+    candidates = read_candidates(CandidatesSection(**sections.candidates.model_dump()), catalog, reading)
     resolved: dict[str, object] = {
         "serve": {
             "model": serve.model,
-            "traffic": {
-                "rate": traffic.rate_per_s,
-                "peak": traffic.peak,
-                "prompt": traffic.prompt,
-                "output": traffic.output,
-                "cached": traffic.cached_fraction,
-                **({"requests": serve.traffic.requests} if serve.traffic.requests else {}),
-            },
+            "traffic": _told_traffic(traffic),
             "limits": {name: value for name, value in _plain(limits).items() if value is not None},
             "engine": list(engines),
             "precision": list(precisions),
             "kv_precision": kv,
             "max_devices": most,
         },
+        "goal": {"budget_per_month": format_exact(budget, "usd")},
+        "candidates": {name: list(getattr(candidates, name)) or None for name in OffersSection.model_fields},
+        "overrides": {"price": format_exact(price, "usd_per_hour")},
         "as_of": date,
     }
     return ServingBrief(
@@ -115,9 +127,18 @@ def _resolve(source: YamlSource, folder: Path, catalog: Catalog, as_of: datetime
     )
 
 
-def _plain(limits: Limits) -> dict[str, str | None]:
+def _told_traffic(traffic: Traffic) -> dict[str, object]:
+    """Return traffic as a brief says it; a trace tells its lengths itself, and its rate where no other is asked for."""
+    shared: dict[str, object] = {"peak": traffic.peak, "cached": traffic.cached_fraction}
+    if traffic.requests is None:
+        return {"rate": traffic.rate_per_s, "prompt": traffic.prompt, "output": traffic.output, **shared}
+    paced: dict[str, object] = {"rate": traffic.rate_per_s} if traffic.rate_per_s else {}
+    return {"requests": str(traffic.requests.resolve()), **paced, **shared}
+
+
+def _plain(limits: Limits) -> dict[str, str | float | None]:
     return {
-        name.removesuffix("_s"): None if value is None else f"{value:g} s"
+        name.removesuffix("_s"): format_exact(value, "seconds")
         for name, value in (
             ("ttft_p95_s", limits.ttft_p95_s),
             ("tpot_p95_s", limits.tpot_p95_s),
@@ -128,19 +149,28 @@ def _plain(limits: Limits) -> dict[str, str | None]:
 
 def _model(value: str | dict[str, Any], folder: Path, catalog: Catalog) -> TransformerModel:
     model = load_model(value, catalog) if isinstance(value, str) else model_from_mapping(value, folder, catalog)
-    if not isinstance(model, TransformerModel) or model.domain != "text":
-        raise InputError(f"serve.model: {model.id} generates no tokens", "serve a language model")
-    return model
+    try:
+        return check_generates(model)
+    except InputError as error:
+        raise InputError(f"serve.model: {error.what}", error.mend) from None
 
 
 def _traffic(section: TrafficSection, folder: Path, reading: Reading) -> Traffic:
     path = None if section.requests is None else folder / section.requests
-    rate = reading.number(section.rate, "count", "serve.traffic.rate")
+    rate = reading.number(section.rate, "per_second", "serve.traffic.rate")
     if rate is None and path is None:
         raise reading.wrong("serve.traffic", "neither a rate nor a trace of requests is given", "add rate: 10")
+    if rate is not None and rate > MOST_PER_S:
+        raise reading.wrong(
+            "serve.traffic.rate", f"{rate:g} requests a second are no service's", f"give at most {MOST_PER_S:g}"
+        )
     lengths: dict[str, int] = {}
     for name, usual in (("prompt", PROMPT), ("output", OUTPUT)):
         given = reading.whole(getattr(section, name), f"serve.traffic.{name}")
+        if given is not None and path is not None:
+            raise reading.wrong(
+                f"serve.traffic.{name}", "says nothing beside requests, whose lengths are taken", "leave it out"
+            )
         if given is None and path is None:
             reading.assume(name, usual, "tokens", f"the brief does not say (serve.traffic.{name})")
         lengths[name] = given or usual

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from groundplan.workload.schema import CandidatesSection, Names, Quantity, Section
+from groundplan.workload.schema import Names, OffersSection, Quantity, Section
 
 
 class TrafficSection(Section):
@@ -56,6 +56,6 @@ class ServingSections(Section):
 
     serve: ServeSection
     goal: ServingGoalSection = ServingGoalSection()
-    candidates: CandidatesSection = CandidatesSection()
+    candidates: OffersSection = OffersSection()
     overrides: ServingOverridesSection = ServingOverridesSection()
     as_of: datetime.date | str | None = None

@@ -15,6 +15,8 @@ LARGEST_BRIEF_BYTES = 1_000_000
 DEEPEST = 12  # levels of nesting; a brief needs five
 MOST_ALIASES = 16  # with DEEPEST this bounds what anchors can expand to
 
+TASKS = "'train:', 'serve:', 'pipeline:' or 'mission:'"
+
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -112,10 +114,10 @@ def load_yaml(text: str, label: str) -> YamlSource:
             f"{label}: {_one_line(str(error))}", "put quotes around text that looks like a date or number"
         ) from None
     if data is None:
-        raise InputError(f"{label} is empty", "a brief starts with 'train:'; see examples/llm-20b/brief.yaml")
+        raise InputError(f"{label} is empty", f"a brief starts with {TASKS}; see docs/brief.md")
     if not isinstance(data, dict):
         raise InputError(
-            f"{label} is not a brief: a mapping with 'train:' was expected", "see examples/llm-20b/brief.yaml"
+            f"{label} is not a brief: a mapping with {TASKS} was expected", "see examples/llm-20b/brief.yaml"
         )
     origins: dict[str, str] = {}
     _note_lines(node, "", origins)

@@ -73,3 +73,19 @@ def have_and_need(have: float | None, need: float | None, form: Format) -> str:
 def text_or_unknown(value: Any) -> str:
     """Print text; nothing is unknown."""
     return UNKNOWN if value in (None, "") else str(value)
+
+
+def price_source(price: Mapping[str, Any] | None) -> str:
+    """Return whose price is reckoned with, and of when."""
+    if price is None:
+        return "no price known; give --price"
+    if price["instance"] is None:
+        return str(price["source"])
+    dated = f", {price['date']}" if price["date"] else ""
+    where = f" {price['region']}" if price["region"] else ""
+    return f"{price['hosts']} x {price['instance']} ({price['provider']}{where}, {price['option']}{dated})"
+
+
+def sizes(split: Mapping[str, Any]) -> str:
+    """Return the parallel sizes of a replica."""
+    return ", ".join(f"{name} {split[name]}" for name in ("tp", "pp", "dp", "ep"))

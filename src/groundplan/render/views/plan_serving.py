@@ -7,7 +7,7 @@ from typing import Any
 
 from groundplan.quantities import format_count, format_number, format_percent, format_seconds, format_usd
 from groundplan.render.document import Block, Column, Document, Fact, Facts, Table, Tone
-from groundplan.render.views.parts import BRIEF_ROWS, assumptions, footer, text_or_unknown, warnings
+from groundplan.render.views.parts import BRIEF_ROWS, assumptions, footer, sizes, text_or_unknown, warnings
 
 
 def document(result: Mapping[str, Any]) -> Document:
@@ -89,7 +89,7 @@ def _settings(best: Mapping[str, Any]) -> tuple[Fact, ...]:
     split = best["deployment"]
     return (
         *_pools(best),
-        Fact("Split", _sizes(split)),
+        Fact("Split", sizes(split)),
         Fact("Formats", f"weights {split['weights']}, cache {split['kv']}"),
         Fact("Sequences at once", f"{best['max_sequences']}", f"cache for {format_count(best['kv_tokens'])} tokens"),
         Fact("Tokens of an iteration", f"{best['max_batched_tokens']}"),
@@ -106,20 +106,16 @@ def _pools(best: Mapping[str, Any]) -> tuple[Fact, ...]:
     if apart is None:
         return ()
     return (
-        Fact("Prefill", f"{apart['prefill_replicas']} of {apart['prefill_devices']} devices", _sizes(apart["prefill"])),
+        Fact("Prefill", f"{apart['prefill_replicas']} of {apart['prefill_devices']} devices", sizes(apart["prefill"])),
         Fact("Decode", f"{apart['decode_replicas']}", "each split as below"),
     )
-
-
-def _sizes(split: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {split[name]}" for name in ("tp", "pp", "dp", "ep"))
 
 
 def _designs(title: str, designs: Sequence[Mapping[str, Any]]) -> Table:
     columns = (
         Column("replica"),
         Column("replicas", right=True),
-        Column("requests/s each", right=True),
+        Column("requests/s each", right=True, detail=True),
         Column("a month", right=True),
         Column("first token p95", right=True),
         Column("token p95", right=True),

@@ -16,12 +16,22 @@ from groundplan.quantities import (
 )
 from groundplan.render.document import Block, Document, Fact, Facts, Tone
 from groundplan.render.phrases import interval, label
-from groundplan.render.views.parts import assumptions, breakdown, footer, notes, shares_chart, warnings
+from groundplan.render.views.parts import (
+    assumptions,
+    breakdown,
+    footer,
+    notes,
+    price_source,
+    shares_chart,
+    sizes,
+    warnings,
+)
 
 
 def document(result: Mapping[str, Any]) -> Document:
     """Return what the replica answers, what it costs, and what fits."""
     body: list[Block] = [
+        Facts("Replica", _replica(result)),
         Facts("Under this load", _speed(result)),
         *_pools(result),
         Facts("Cost", _cost(result)),
@@ -32,8 +42,7 @@ def document(result: Mapping[str, Any]) -> Document:
             sum(result["memory"].values()),
             format_bytes,
         ),
-        breakdown("One token", _terms(result), result["tpot_s"], format_seconds),
-        *shares_chart("What a token's time is made of", _terms(result), "s"),
+        *_token(result),
         *notes(tuple(f"{label(name)}: {text}" for name, text in result["definitions"].items())),
         *assumptions(result["assumptions"]),
         *warnings(result["warnings"]),
@@ -43,8 +52,27 @@ def document(result: Mapping[str, Any]) -> Document:
     return Document(str(result["schema"]), title, str(result["headline"]), tone, tuple(body), footer(result))
 
 
+def _token(result: Mapping[str, Any]) -> tuple[Block, ...]:
+    """Return what a token after the first is made of; an answer of one token has none."""
+    if result["load"]["output"] < 2:
+        return ()
+    terms = _terms(result)
+    chart = shares_chart("What a token's time is made of", terms, "s")
+    return breakdown("One token", terms, result["tpot_s"], format_seconds), *chart
+
+
 def _terms(result: Mapping[str, Any]) -> dict[str, float]:
     return {term["name"]: term["value"] for term in result["explain"]["tpot_s"]["children"]}
+
+
+def _replica(result: Mapping[str, Any]) -> tuple[Fact, ...]:
+    split = result["deployment"]
+    devices = split["tp"] * split["pp"] * split["dp"]
+    return (
+        Fact("Devices", f"{devices} x {result['accelerator']}", sizes(split)),
+        Fact("Formats", f"weights {split['weights']}, cache {split['kv']}"),
+        Fact("Engine", str(result["engine"])),
+    )
 
 
 def _speed(result: Mapping[str, Any]) -> tuple[Fact, ...]:
@@ -68,7 +96,11 @@ def _speed(result: Mapping[str, Any]) -> tuple[Fact, ...]:
         *drafted,
         Fact("Load", f"{load['prompt']} prompt + {load['output']} output tokens", at),
         Fact("First token", interval(result["ttft_s"], format_seconds), "mean, waiting included"),
-        Fact("Token", interval(result["tpot_s"], format_seconds), "mean after the first"),
+        *(
+            [Fact("Token", interval(result["tpot_s"], format_seconds), "mean after the first")]
+            if load["output"] > 1
+            else []
+        ),
         Fact("Whole answer", interval(result["e2e_s"], format_seconds)),
         Fact("Requests", f"{interval(result['requests_per_s'], _three)} per second"),
         Fact("Output", f"{interval(result['output_tokens_per_s'], format_count)} tokens/s"),
@@ -81,17 +113,13 @@ def _pools(result: Mapping[str, Any]) -> tuple[Block, ...]:
     if apart is None:
         return ()
     said = (
-        Fact("Prefill replicas", f"{apart['prefill_replicas']}", _sizes(apart["prefill"])),
-        Fact("Decode replicas", f"{apart['decode_replicas']}", _sizes(result["deployment"])),
+        Fact("Prefill replicas", f"{apart['prefill_replicas']}", sizes(apart["prefill"])),
+        Fact("Decode replicas", f"{apart['decode_replicas']}", sizes(result["deployment"])),
         Fact("Prefill busy", format_percent(apart["prefill_busy"]), "of the most that it and its links answer"),
         Fact("Link", f"{format_bytes(apart['link_bytes_per_s'])}/s", "of one prefill replica"),
     )
     terms = {term["name"]: term["value"] for term in result["explain"]["ttft_s"]["children"]}
     return Facts("Prefill and decode apart", said), breakdown("First token", terms, result["ttft_s"], format_seconds)
-
-
-def _sizes(split: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {split[name]}" for name in ("tp", "pp", "dp", "ep"))
 
 
 def _three(value: float | None) -> str:
@@ -105,7 +133,7 @@ def _cost(result: Mapping[str, Any]) -> tuple[Fact, ...]:
         Fact(
             "Replica" if result["disaggregation"] is None else "Both pools",
             UNKNOWN if hourly is None else f"{format_usd(hourly)} an hour",
-            f"{result['devices']} accelerators",
+            price_source(result["price"]),
         ),
         Fact("1M output tokens", interval(result["usd_per_million_output"], format_usd), "all cost over output tokens"),
         Fact("1M input tokens", interval(result["usd_per_million_input"], format_usd), "the time that prompts take"),
@@ -118,7 +146,7 @@ def _room(result: Mapping[str, Any]) -> tuple[Fact, ...]:
     used = sum(result["memory"].values())
     return (
         Fact("Cache", f"{interval(result['kv_tokens'], format_count)} tokens"),
-        Fact("Requests at once", format_number(result["concurrent_requests"], 3), "of full length"),
+        Fact("Requests at once", f"{result['concurrent_requests']:,.0f}", "of full length"),
         Fact(
             "Device",
             f"{format_bytes(used)} of {format_bytes(result['capacity_bytes'])}",

@@ -16,7 +16,7 @@ from groundplan.quantities import (
 )
 from groundplan.render.document import Block, Column, Document, Fact, Facts, Table, Tone
 from groundplan.render.phrases import label
-from groundplan.render.views.parts import BRIEF_ROWS, footer, notes, warnings
+from groundplan.render.views.parts import BRIEF_ROWS, assumptions, footer, notes, price_source, sizes, warnings
 
 LATENCIES = (
     ("ttft_s", "first token"),
@@ -29,11 +29,13 @@ LATENCIES = (
 def document(result: Mapping[str, Any]) -> Document:
     """Return what became of the requests and what the fleet did."""
     body: list[Block] = [
+        Facts("Simulated", _simulated(result)),
         _latencies(result),
         Facts("Service", _service(result)),
         Facts("Fleet", _fleet(result)),
         _course(result["course"]),
         _slowest(result["slowest"]),
+        *assumptions(result["assumptions"]),
         *notes(tuple(f"{label(name)}: {text}" for name, text in result["definitions"].items())),
         *warnings(result["warnings"]),
     ]
@@ -41,6 +43,52 @@ def document(result: Mapping[str, Any]) -> Document:
     attained = result["attainment"]
     tone = Tone.PLAIN if attained is None else Tone.GOOD if attained >= 0.95 else Tone.WARN
     return Document(str(result["schema"]), title, str(result["headline"]), tone, tuple(body), footer(result))
+
+
+def _simulated(result: Mapping[str, Any]) -> tuple[Fact, ...]:
+    asked, split, apart = result["request"], result["deployment"], result["disaggregation"]
+    prefill = (
+        () if apart is None else (Fact("Prefill replicas", f"{apart['prefill_replicas']}", sizes(apart["prefill"])),)
+    )
+    speculation, adapters = split["speculation"], split["adapters"]
+    beside = [f"{speculation['drafted']} tokens drafted ahead"] if speculation else []
+    beside += [f"{adapters['count']} adapters of rank {adapters['rank']}"] if adapters else []
+    return (
+        Fact("Model", str(result["model"]), ", ".join([f"weights {split['weights']}, cache {split['kv']}", *beside])),
+        *prefill,
+        Fact("Replica", f"{result['devices']} x {result['accelerator']}", f"{sizes(split)}; {result['engine']}"),
+        Fact("Cache of a replica", f"{format_count(result['kv_tokens'])} tokens"),
+        Fact("Replicas", f"{result['replicas']}", _fleet_words(asked)),
+        _requests(asked, result["summary"]),
+        _arrivals(asked),
+    )
+
+
+def _fleet_words(asked: Mapping[str, Any]) -> str:
+    words = [str(asked["routing"]).replace("_", " ")]
+    if "target_in_flight" in asked:
+        most = asked.get("most", asked["replicas"])
+        words.append(f"{asked.get('least', 1)} to {most} at {asked['target_in_flight']:g} requests in flight each")
+    if "mtbf_s" in asked:
+        words.append(f"one fails every {format_seconds(asked['mtbf_s'])}")
+    return ", ".join(words)
+
+
+def _requests(asked: Mapping[str, Any], summary: Mapping[str, Any]) -> Fact:
+    cached = f", {format_percent(asked['cached_fraction'])} of prompts cached" if "cached_fraction" in asked else ""
+    if "requests" in asked:
+        return Fact("Requests", f"{format_count(summary['requests'])} of {asked['requests']}", cached.lstrip(", "))
+    said = f"{asked['prompt']} prompt + {asked['output']} output tokens each{cached}"
+    return Fact("Requests", f"{format_count(summary['requests'])} drawn", said)
+
+
+def _arrivals(asked: Mapping[str, Any]) -> Fact:
+    seed = f"seed {asked.get('seed', 0)}"
+    if "clients" in asked:
+        return Fact("Arrivals", f"{asked['clients']} clients", "each sends its next request when its last has ended")
+    if "requests" in asked:
+        return Fact("Arrivals", "as in the trace", seed if "mtbf_s" in asked else "")
+    return Fact("Arrivals", f"{asked['arrivals']}, {format_number(asked['rate_per_s'], 3)} requests/s", seed)
 
 
 def _latencies(result: Mapping[str, Any]) -> Table:
@@ -81,6 +129,7 @@ def _fleet(result: Mapping[str, Any]) -> tuple[Fact, ...]:
             format_usd(summary["cost_usd"]),
             f"{format_usd(summary['usd_per_million_output_tokens'])} per 1M output tokens",
         ),
+        Fact("Price", price_source(result["price"])),
         Fact("Energy", format_energy(summary["energy_j"])),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from groundplan.errors import InputError, nearest_names
 from groundplan.workload.counts import counted
@@ -41,6 +42,10 @@ FAMILIES: Mapping[str, Reader] = {
     "nemotron_h": read_nemotron_h,
 }
 
+SIXTEEN_BIT = "bf16"
+QUANTISED = {"fp8": "fp8", "fbgemm_fp8": "fp8", "mxfp4": "mxfp4", "awq": "int4", "gptq": "int4"}
+"""`quant_method` of a config -> format of its weights."""
+
 __all__ = ["FAMILIES", "Config", "read_config", "transformer_from_config"]
 
 
@@ -54,6 +59,7 @@ def transformer_from_config(config: Config, identity: str, name: str) -> Transfo
     InputError
         An unknown family, a missing key, or a size that cannot be.
     """
+    released_in = _released_in(config)
     text = config.keys.get("text_config")
     if isinstance(text, Mapping) and config.model_type not in FAMILIES:
         config = _text_part(config)
@@ -65,7 +71,14 @@ def transformer_from_config(config: Config, identity: str, name: str) -> Transfo
             f"{config.source}: model_type {config.model_type[:40]!r} is of no known family",
             f"{hint}known: {', '.join(sorted(FAMILIES))}",
         )
-    return counted(reader(config, identity, name))
+    return replace(counted(reader(config, identity, name)), released_in=released_in)
+
+
+def _released_in(config: Config) -> str:
+    """Return the format of the published weights: 16 bits unless the config says what they were quantised to."""
+    stated = config.keys.get("quantization_config")
+    method = str(stated.get("quant_method", "")).lower() if isinstance(stated, Mapping) else ""
+    return QUANTISED.get(method, SIXTEEN_BIT)
 
 
 def _text_part(config: Config) -> Config:
