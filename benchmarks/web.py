@@ -48,7 +48,7 @@ def main(seconds: int) -> None:
                 wrk = ["wrk", "-t1", "-c50", f"-d{seconds}s", "--latency", *(["-s", str(script)] if varied else [])]
                 said = subprocess.run([*wrk, ADDRESS + path], capture_output=True, text=True, check=True).stdout
                 rate, half, most = (
-                    re.search(pattern, said) for pattern in (r"Requests/sec:\s+(\S+)", r"50%\s+(\d\S+)", r"99%\s+(\d\S+)")
+                    re.search(found, said) for found in (r"Requests/sec:\s+(\S+)", r"50%\s+(\d\S+)", r"99%\s+(\d\S+)")
                 )
                 assert rate and half and most
                 wrong = re.search(r"Non-2xx.*", said)
