@@ -32,6 +32,10 @@ COMMANDS = [
     "catalog",
     "validate",
     "calibrate",
+    "finops",
+    "server",
+    "mcp",
+    "token",
 ]
 
 

@@ -12,7 +12,7 @@ from groundplan.cli import catalog, finops, plans, proofs
 from groundplan.cli.answers import OnceCommand, answers
 from groundplan.cli.asked import Answer
 from groundplan.cli.questions import command_of
-from groundplan.cli.server import mcp, server
+from groundplan.cli.server import mcp, server, token_add, token_revoke
 from groundplan.cli.simulation import with_trace
 from groundplan.questions import calculators, serving
 
@@ -58,6 +58,14 @@ accounts = typer.Typer(
 )
 
 
+tokens = typer.Typer(
+    help="Who may ask a server.",
+    rich_markup_mode=None,
+    context_settings=SETTINGS,
+    invoke_without_command=True,
+)
+
+
 @app.callback()
 def groundplan(
     context: typer.Context,
@@ -91,6 +99,12 @@ def simulate_group(context: typer.Context) -> None:
 @accounts.callback()
 def finops_group(context: typer.Context) -> None:
     """What really ran and what was really billed: who pays, what was wasted, whether the plan held."""
+    _help_without_command(context)
+
+
+@tokens.callback()
+def token_group(context: typer.Context) -> None:
+    """Who may ask a server that others reach: make tokens, take them back."""
     _help_without_command(context)
 
 
@@ -150,6 +164,9 @@ for name, body in FINOPS_COMMANDS.items():
 app.command(name="calibrate", cls=OnceCommand)(answers(proofs.calibrate, without=OF_A_PLAN))
 app.command(name="server")(server)
 app.command(name="mcp")(mcp)
+tokens.command(name="add")(token_add)
+tokens.command(name="revoke")(token_revoke)
+app.add_typer(tokens, name="token")
 simulations.command(name="serve", cls=OnceCommand)(answers(command_of(serving.SIMULATE, with_trace)))
 app.add_typer(simulations, name="simulate")
 app.add_typer(proof, name="validate")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,23 +15,25 @@ def server(
     port: Annotated[int, typer.Option("--port", metavar="PORT", help="0 takes a free one.", min=0, max=65535)] = 8700,
     workers: Annotated[int, typer.Option("--workers", metavar="N", help="Processes that answer.", min=1)] = 1,
     lake: Annotated[str | None, typer.Option("--lake", metavar="LAKE", help="Accounts to show.")] = None,
+    tokens: Annotated[str | None, typer.Option("--tokens", metavar="FILE", help="Who may ask; see token add.")] = None,
+    audit: Annotated[str | None, typer.Option("--audit", metavar="FILE", help="Log of who asked what.")] = None,
 ) -> None:
     """Serve the pages and the API.
 
-    On this machine's own address anyone here may ask. Stop it with Ctrl-C.
+    On this machine's own address anyone here may ask; on any other only who has a token. Stop it with Ctrl-C.
     """
     try:
         from groundplan.web.serving import Settings, serve
     except ImportError as error:
         raise MissingExtra("the web server", "server") from error
-    serve(Settings(host, port, workers, lake))
+    serve(Settings(host, port, workers, lake, tokens, audit))
 
 
 def mcp(
     http: Annotated[bool, typer.Option("--http", help="Listen on this machine in place of standard input.")] = False,
     port: Annotated[int, typer.Option("--port", metavar="PORT", help="Of --http.", min=1, max=65535)] = 8701,
 ) -> None:
-    """Give assistants the questions as tools (Model Context Protocol).
+    """Give assistants the questions as tools (MCP).
 
     On standard input and output, as assistants start it, or over HTTP at /mcp.
     """
@@ -42,3 +45,29 @@ def mcp(
         serve_http("127.0.0.1", port)
     else:
         serve_stdio()
+
+
+TokenFile = Annotated[Path, typer.Option("--tokens", metavar="FILE", help="File of tokens; only hashes are kept.")]
+
+
+def token_add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose it is, or what for.")],
+    tokens: TokenFile,
+    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, editor or admin.")] = "viewer",
+    team: Annotated[list[str] | None, typer.Option("--team", metavar="TEAM", help="Whose accounts it sees.")] = None,
+    days: Annotated[float, typer.Option("--days", metavar="N", help="Until it expires.")] = 90.0,
+) -> None:
+    """Make a token and print it; it is shown this once."""
+    from groundplan.web.tokens import add_token
+
+    typer.echo(add_token(tokens, name, role, team or [], days))
+
+
+def token_revoke(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the token.")],
+    tokens: TokenFile,
+) -> None:
+    """Take a token back; a running server knows within seconds."""
+    from groundplan.web.tokens import revoke_token
+
+    revoke_token(tokens, name)

@@ -95,11 +95,11 @@ def _add_plan(found: APIRouter, site: Site) -> None:
     }
 
     def by_address(request: Request) -> Response:
-        return _json(planning.plan_of(planning.values_of(request), site.catalog))
+        return json_of(planning.plan_of(planning.values_of(request), site.catalog))
 
     def by_brief(body: PlanBody) -> Response:
         text = body.brief if isinstance(body.brief, str) else json.dumps(body.brief)
-        return _json(planning.plan_of({"brief": text, **body.set}, site.catalog))
+        return json_of(planning.plan_of({"brief": text, **body.set}, site.catalog))
 
     text = {"name": "brief", "in": "query", "required": False, "schema": {"type": "string"}}
     found.add_api_route(
@@ -110,7 +110,7 @@ def _add_plan(found: APIRouter, site: Site) -> None:
 
 def ask_by_address(site: Site, question: Question, request: Request) -> Response:
     """Answer a question whose fields stand in the address."""
-    return _json(answer_to(question, values_of(question, request.query_params.multi_items()), site.catalog))
+    return json_of(answer_to(question, values_of(question, request.query_params.multi_items()), site.catalog))
 
 
 def _by_address(site: Site, question: Question) -> Callable[..., Response]:
@@ -122,7 +122,7 @@ def _by_address(site: Site, question: Question) -> Callable[..., Response]:
 
 def _by_request(site: Site, question: Question) -> Callable[..., Response]:
     def ask(body: Any) -> Response:
-        return _json(ask_by_request(question, body, site.catalog))
+        return json_of(ask_by_request(question, body, site.catalog))
 
     ask.__annotations__["body"] = body_of(question)
     return ask
@@ -149,5 +149,6 @@ def _answers(question: Question) -> dict[str, Any]:
     return {"description": question.summary, "content": {"application/json": {"schema": schema}}}
 
 
-def _json(answer: dict[str, Any]) -> Response:
+def json_of(answer: dict[str, Any]) -> Response:
+    """Return an answer as the command prints it."""
     return Response(render(answer, "json"), media_type="application/json")

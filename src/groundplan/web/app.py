@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -13,7 +14,8 @@ from starlette.responses import Response
 from groundplan import __version__
 from groundplan.catalog.catalog import load_catalog
 from groundplan.errors import GroundplanError
-from groundplan.web import api, health, library, pages, planning
+from groundplan.web import api, explorer, health, library, login, pages, planning
+from groundplan.web.guard import Guard
 from groundplan.web.headers import SafeHeaders
 from groundplan.web.problems import TITLES, problem, problem_of
 from groundplan.web.site import Site, status_of
@@ -21,13 +23,17 @@ from groundplan.web.site import Site, status_of
 DESCRIPTION = "Plan, prove and police machine-learning infrastructure. Quantities are numbers in base units or text."
 
 
-def create_app(lake: str | None = None) -> FastAPI:
+def create_app(
+    lake: str | None = None, tokens: Path | None = None, audit: Path | None = None, hosts: tuple[str, ...] = ()
+) -> FastAPI:
     """Return the application.
 
     Parameters
     ----------
     lake : str, optional
         Folder or URL of the accounts.
+    tokens, audit, hosts
+        As `Guard` takes them.
     """
     site = Site(load_catalog(), lake)
     app = FastAPI(
@@ -38,9 +44,11 @@ def create_app(lake: str | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    for part in (pages, planning, library, health):
+    for part in (pages, planning, library, explorer, health):
         app.router.routes.extend(part.routes(site))
     app.include_router(api.router(site))
+    app.router.routes.extend(login.routes(site, tokens))
+    app.add_middleware(Guard, tokens=tokens, audit=audit, hosts=hosts)
     app.add_middleware(SafeHeaders)
     app.add_middleware(health.Counted, routes=app.router.routes)
     for kind in (GroundplanError, RequestValidationError, HTTPException, Exception):

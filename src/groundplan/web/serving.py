@@ -6,16 +6,19 @@ import json
 import os
 import sys
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
 
 from groundplan.errors import InputError
 from groundplan.web.app import create_app
+from groundplan.web.tokens import read_tokens
 
 VARIABLE = "GROUNDPLAN_SERVER"  # how the settings reach the workers
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 GRACE_S = 10
+LONGEST_HEAD = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class Settings:
     port: int = 8700
     workers: int = 1
     lake: str | None = None
+    tokens: str | None = None
+    audit: str | None = None
 
 
 def serve(settings: Settings) -> None:
@@ -36,10 +41,13 @@ def serve(settings: Settings) -> None:
     InputError
         An address that others reach, without a way to log in.
     """
-    if settings.host not in LOOPBACK:
+    if settings.tokens is None and settings.host not in LOOPBACK:
         raise InputError(
-            f"{settings.host} can be reached by others, who would not have to log in", "listen on 127.0.0.1"
+            f"{settings.host} can be reached by others, and nobody would have to log in",
+            "name a file of tokens (--tokens FILE; groundplan token add NAME --tokens FILE), or listen on 127.0.0.1",
         )
+    if settings.tokens is not None and not read_tokens(Path(settings.tokens)):
+        raise InputError(f"{settings.tokens} holds no token", "make one: groundplan token add NAME --tokens FILE")
     os.environ[VARIABLE] = json.dumps(asdict(settings))
     print(f"Groundplan on http://{settings.host}:{settings.port}", file=sys.stderr, flush=True)
     uvicorn.run(
@@ -52,10 +60,14 @@ def serve(settings: Settings) -> None:
         access_log=False,
         timeout_graceful_shutdown=GRACE_S,
         server_header=False,
+        timeout_keep_alive=GRACE_S,
+        h11_max_incomplete_event_size=LONGEST_HEAD,
     )
 
 
 def application() -> FastAPI:
     """Return the application of the settings, in whatever process it runs."""
     settings = Settings(**json.loads(os.environ.get(VARIABLE, "{}")))
-    return create_app(settings.lake)
+    hosts = LOOPBACK if settings.host in LOOPBACK else ()
+    tokens, audit = (Path(path) if path else None for path in (settings.tokens, settings.audit))
+    return create_app(settings.lake, tokens, audit, hosts)

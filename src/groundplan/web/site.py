@@ -81,7 +81,8 @@ class Site:
     def pages(self) -> tuple[tuple[str, str], ...]:
         """Path and name of the pages that every page leads to."""
         asked = tuple((f"/{question.name}", question.title) for question in QUESTIONS)
-        return (("/plan", "Plan"), *asked, ("/catalog", "Catalog"), ("/accuracy", "Accuracy"))
+        accounts = (("/explorer", "Costs"),) if self.lake else ()
+        return (("/plan", "Plan"), *asked, *accounts, ("/catalog", "Catalog"), ("/accuracy", "Accuracy"))
 
     @cached_property
     def assets(self) -> Mapping[str, Asset]:

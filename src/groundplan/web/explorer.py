@@ -1,0 +1,157 @@
+"""The accounts as pages: who pays, what was idle, what shifted, what to do; a statement for each owner.
+
+Who sees what: a token of some teams sees the rows of those, and all others as one row, so that a total never changes
+its meaning; an admin, and everybody on a server without tokens, sees all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from groundplan.errors import InputError, UnknownName
+from groundplan.finops.money import EFFECTIVE
+from groundplan.finops.rules import DIMENSIONS
+from groundplan.render.document import Table
+from groundplan.render.views import document_of
+from groundplan.tasks.finops.allocate import AllocateRequest, allocate
+from groundplan.tasks.finops.anomalies import anomalies
+from groundplan.tasks.finops.recommend import recommend
+from groundplan.tasks.finops.statements import statements
+from groundplan.web.problems import problem
+from groundplan.web.site import Site, blocks_of, query_of
+from groundplan.web.tokens import Role, Token
+
+HERE = "/explorer"
+KEYS = ("by", "from", "to", "column", "currency")
+OTHERS = "(other teams)"
+ADDED = ("cost_usd", "gpus_usd", "other_usd", "divided_usd")
+
+
+def routes(site: Site) -> list[BaseRoute]:
+    """Return the routes of the accounts, as pages and as JSON; none without a lake."""
+    if site.lake is None:
+        return []
+    return [
+        Route(HERE, partial(_page, site)),
+        Route(f"{HERE}/statement/{{owner:path}}", partial(_statement, site)),
+        Route(f"{HERE}/anomalies", partial(_all, site, "Shifts of spend", partial(_anomalies, site))),
+        Route(f"{HERE}/recommendations", partial(_all, site, "What to do about waste", partial(_recommended, site))),
+        Route("/api/v1/finops/allocate", partial(_json, site)),
+    ]
+
+
+def seen(answer: Mapping[str, Any], by: str, token: Token | None) -> dict[str, Any]:
+    """Return an allocation as a token may see it: the rows of its teams, and the others as one.
+
+    Raises
+    ------
+    HTTPException
+        403: a token of some teams sees allocations by team only.
+    """
+    if token is None or token.role is Role.ADMIN:
+        return dict(answer)
+    if by != "team":
+        raise HTTPException(403, "this token sees accounts by team")
+    own = [row for row in answer["rows"] if row["team"] in token.teams]
+    others = [row for row in answer["rows"] if row["team"] not in token.teams]
+    rest: dict[str, Any] = {"team": OTHERS}
+    for key in ADDED:
+        rest[key] = format(sum((Decimal(row[key]) for row in others), Decimal(0)), "f")
+    rest["gpu_hours"] = sum(row["gpu_hours"] for row in others)
+    return {**answer, "rows": [*own, *([rest] if others else [])], "lake": ""}
+
+
+def _asked(site: Site, request: Request) -> AllocateRequest:
+    values = dict(request.query_params)
+    for key in values:
+        if key not in KEYS:
+            raise UnknownName("key", key, KEYS)
+    days = [_day(values.get(key, "")) for key in ("from", "to")]
+    by = values.get("by") or "team"
+    if by not in DIMENSIONS:
+        raise UnknownName("dimension", by, DIMENSIONS)
+    column, currency = values.get("column") or EFFECTIVE, values.get("currency") or None
+    return AllocateRequest(str(site.lake), by, column, days[0], days[1], None, currency)
+
+
+def _day(text: str) -> datetime | None:
+    if not text.strip():
+        return None
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise InputError(f"{text[:40]!r} is no date", "write year-month-day, e.g. 2026-07-01") from None
+
+
+def _allocated(site: Site, request: Request) -> tuple[AllocateRequest, dict[str, Any]]:
+    asked = _asked(site, request)
+    return asked, seen(allocate(asked).to_dict(), asked.by, request.scope.get("token"))
+
+
+def _page(site: Site, request: Request) -> Response:
+    asked, answer = _allocated(site, request)
+    document = document_of(answer)
+    tables = [block for block in document.blocks if isinstance(block, Table)]
+    rest = type(document)(
+        document.schema, "", "", document.tone, tuple(b for b in document.blocks if b is not tables[0])
+    )
+    return site.html(
+        "explorer.html", here=HERE, title="Cost explorer", document=document, table=tables[0],
+        blocks=blocks_of(rest, HERE, ""), dimensions=DIMENSIONS, by=asked.by, linked=asked.by in ("team", "project"),
+        values=dict(request.query_params), query=query_of({k: v for k, v in request.query_params.items() if v}),
+        sees_all=_sees_all(request),
+    )  # fmt: skip
+
+
+def _json(site: Site, request: Request) -> Response:
+    from groundplan.web.api import json_of
+
+    return json_of(_allocated(site, request)[1])
+
+
+def _statement(site: Site, request: Request) -> Response:
+    asked, owner = _asked(site, request), request.path_params["owner"]
+    teams = getattr(request.scope.get("token"), "teams", ())
+    if not _sees_all(request) and (asked.by != "team" or owner not in teams):
+        return problem(403, "this token does not see that statement", "ask an administrator")
+    found = {one.owner: one for one in statements(asked)}
+    if owner not in found:
+        raise UnknownName(asked.by, owner, found)
+    document = document_of(found[owner].to_dict())
+    back = f"{HERE}?{request.url.query}"
+    return site.html(
+        "document.html", here=HERE, title=f"Statement: {owner}", back=back, document=document, error=None,
+        blocks=blocks_of(document, HERE, ""),
+    )  # fmt: skip
+
+
+def _sees_all(request: Request) -> bool:
+    token = request.scope.get("token")
+    return token is None or token.role is Role.ADMIN
+
+
+def _all(site: Site, title: str, answer: Callable[[], dict[str, Any]], request: Request) -> Response:
+    if not _sees_all(request):
+        return problem(403, "this token does not see all accounts", "ask an administrator")
+    document = document_of(answer())
+    return site.html(
+        "document.html", here=HERE, title=title, back=HERE, document=document, error=None,
+        blocks=blocks_of(document, HERE, ""),
+    )  # fmt: skip
+
+
+def _anomalies(site: Site) -> dict[str, Any]:
+    return anomalies(str(site.lake)).to_dict()
+
+
+def _recommended(site: Site) -> dict[str, Any]:
+    return recommend(AllocateRequest(str(site.lake)), site.catalog).to_dict()

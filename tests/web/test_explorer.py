@@ -1,0 +1,80 @@
+"""The accounts on pages: totals keep their meaning, and a token of one team sees that team alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from fastapi.testclient import TestClient
+
+from groundplan.finops.world.fleet import WorldSize
+from groundplan.finops.world.write import write_world
+from groundplan.tasks.finops.allocate import AllocateRequest, allocate
+from groundplan.tasks.finops.lake import import_files
+from groundplan.web.app import create_app
+from groundplan.web.tokens import add_token
+
+HTML = {"accept": "text/html"}
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("accounts")
+    write_world(WorldSize(5, 10, 16, 3), folder / "w")
+    import_files(str(folder / "lake"), [folder / "w" / part for part in ("bill", "jobs", "telemetry")])
+    return str(folder / "lake")
+
+
+@pytest.fixture(scope="module")
+def asker(lake: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TestClient]:
+    """Return a function that gives a client of a guarded server, with a token of a role and teams."""
+    tokens = tmp_path_factory.mktemp("tokens") / "tokens.json"
+
+    def client(role: str, *teams: str) -> TestClient:
+        secret = add_token(tokens, f"{role}{teams}", role, teams, 1.0)
+        app = create_app(lake, tokens=tokens)
+        own = {"authorization": f"Bearer {secret}"}
+        return TestClient(app, base_url="http://127.0.0.1", headers=own, raise_server_exceptions=False)
+
+    return client
+
+
+def test_pages_show_what_the_command_says(lake: str) -> None:
+    client = TestClient(create_app(lake), base_url="http://127.0.0.1")
+    said = allocate(AllocateRequest(lake)).to_dict()
+    answer = client.get("/api/v1/finops/allocate").json()
+    assert (answer["rows"], answer["total_usd"]) == (said["rows"], said["total_usd"])
+    page = client.get("/explorer", headers=HTML).text
+    assert "(idle)" in page and "Costs" in page
+    team = next(row["team"] for row in said["rows"] if not row["team"].startswith("("))
+    assert f"/explorer/statement/{team}" in page
+    assert client.get(f"/explorer/statement/{team}", headers=HTML).status_code == 200
+    for path in ("/explorer/anomalies", "/explorer/recommendations", "/explorer?by=job&from=2026-07-02&to=2026-07-04"):
+        assert client.get(path, headers=HTML).status_code == 200
+    for path in ("/explorer?by=nonsense", "/explorer?from=soon", "/explorer?x=1", "/explorer/statement/nobody"):
+        answer = client.get(path, headers=HTML)
+        assert answer.status_code == 422 and 'role="alert"' in answer.text
+
+
+def test_a_team_sees_its_rows_and_the_whole_total(lake: str, asker: Callable[..., TestClient]) -> None:
+    rows = allocate(AllocateRequest(lake)).to_dict()["rows"]
+    mine, *others = [row["team"] for row in rows if not row["team"].startswith("(")]
+    client = asker("viewer", mine)
+    found = client.get("/api/v1/finops/allocate").json()
+    assert [row["team"] for row in found["rows"]] == [mine, "(other teams)"]
+    assert sum(Decimal(row["cost_usd"]) for row in found["rows"]) == Decimal(found["total_usd"])
+    page = client.get("/explorer", headers=HTML).text
+    assert mine in page and not any(f">{team}<" in page for team in others)
+    assert client.get(f"/explorer/statement/{mine}", headers=HTML).status_code == 200
+    for path in (
+        f"/explorer/statement/{others[0]}", "/explorer/anomalies", "/explorer/recommendations", "/explorer?by=job",
+        "/api/v1/finops/allocate?by=user", f"/explorer/statement/{mine}?by=project",
+    ):  # fmt: skip
+        assert client.get(path).status_code == 403, path
+
+
+def test_an_admin_sees_all(asker: Callable[..., TestClient]) -> None:
+    client = asker("admin")
+    assert len(client.get("/api/v1/finops/allocate?by=job").json()["rows"]) > 5
+    assert client.get("/explorer/recommendations").status_code == 200
