@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from groundplan.catalog.rows import Stack
 from groundplan.design.layout import Recompute
 from groundplan.estimate.formats import weight_format
 from groundplan.evidence import Result
@@ -128,8 +129,12 @@ def _combined(lean: MemoryRequest, question: Question, suffix: str) -> list[Fix]
 
 
 def _first_fit(changes: Iterable[_Change]) -> Fix | None:
+    last: tuple[MemoryRequest, Stack] | None = None
+    total = 0.0
     for change in changes:
-        total = sum(device_terms(change.request, change.question).values())
+        asked = change.request, change.question.stack(change.request)
+        if asked != last:  # a larger device holds the same bytes
+            last, total = asked, sum(device_terms(change.request, change.question).values())
         capacity = change.question.accelerator.memory_bytes or 0.0
         if total <= capacity:
             device = change.question.accelerator.id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -14,7 +14,7 @@ from starlette.responses import Response
 from groundplan.questions.question import Question
 from groundplan.render import render
 from groundplan.web import planning
-from groundplan.web.asking import answer_to, values_of
+from groundplan.web.asking import values_of
 from groundplan.web.problems import MEDIA_TYPE
 from groundplan.web.requests import Body, ask_by_request, body_of
 from groundplan.web.site import QUESTIONS, Site
@@ -110,7 +110,7 @@ def _add_plan(found: APIRouter, site: Site) -> None:
 
 def ask_by_address(site: Site, question: Question, request: Request) -> Response:
     """Answer a question whose fields stand in the address."""
-    return json_of(answer_to(question, values_of(question, request.query_params.multi_items()), site.catalog))
+    return json_of(site.answer(question, values_of(question, request.query_params.multi_items())))
 
 
 def _by_address(site: Site, question: Question) -> Callable[..., Response]:
@@ -149,6 +149,6 @@ def _answers(question: Question) -> dict[str, Any]:
     return {"description": question.summary, "content": {"application/json": {"schema": schema}}}
 
 
-def json_of(answer: dict[str, Any]) -> Response:
+def json_of(answer: Mapping[str, Any]) -> Response:
     """Return an answer as the command prints it."""
     return Response(render(answer, "json"), media_type="application/json")

@@ -17,7 +17,7 @@ from groundplan.render.document import Chart, Document
 from groundplan.render.views import document_of
 from groundplan.tasks.diff import diff
 from groundplan.tasks.explain import explain
-from groundplan.web.asking import answer_to, command_line, values_of
+from groundplan.web.asking import command_line, values_of
 from groundplan.web.forms import form_of
 from groundplan.web.site import QUESTIONS, SHADES, Site, blocks_of, query_of, status_of
 
@@ -80,7 +80,7 @@ def _answered(site: Site, question: Question, pairs: Iterable[tuple[str, str]]) 
     context: dict[str, Any] = {"here": here, "question": question, "values": dict(pairs), "error": None, "status": 200}
     try:
         values = values_of(question, pairs)
-        answer = answer_to(question, values, site.catalog)
+        answer = site.answer(question, values)
         document = document_of(answer)
     except GroundplanError as error:
         return {**context, "error": error, "status": status_of(error)}
@@ -109,8 +109,8 @@ def _report(site: Site, question: Question, request: Request) -> Response:
     return Response(render(answer, "html"), media_type="text/html", headers=headers)
 
 
-def _answer(site: Site, question: Question, request: Request) -> dict[str, Any]:
-    return answer_to(question, values_of(question, request.query_params.multi_items()), site.catalog)
+def _answer(site: Site, question: Question, request: Request) -> Mapping[str, Any]:
+    return site.answer(question, values_of(question, request.query_params.multi_items()))
 
 
 def _explain(site: Site, question: Question, request: Request) -> Response:
@@ -162,7 +162,7 @@ def _compare(site: Site, question: Question, request: Request) -> Response:
         sides.append({"name": name, "form": form, **context})
     difference = None
     if not any(side["error"] for side in sides):
-        answers = [answer_to(question, side["values"], site.catalog) for side in sides]
+        answers = [site.answer(question, side["values"]) for side in sides]
         difference = blocks_of(document_of(diff(*answers).to_dict()), f"/{question.name}", "")
     title = f"{question.title}: compare"
     tables = site.names(sides[0]["form"].tables)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from importlib.resources import files
+from threading import Lock
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,6 +26,7 @@ from groundplan.questions.question import Question
 from groundplan.render.document import Chart, ChartKind, Document
 from groundplan.render.writers import html
 from groundplan.render.writers.escaping import escaped
+from groundplan.web.asking import answer_to
 
 QUESTIONS: tuple[Question, ...] = (
     calculators.MEMORY,
@@ -35,6 +39,7 @@ QUESTIONS: tuple[Question, ...] = (
     calculators.COST,
 )
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+KEPT = 256  # answers; a training run with its formula trees has a quarter of a megabyte
 SHADES = {"light": "#1b1f24", "dark": "#e6edf3"}  # of the ink of charts
 FOREVER = "public, max-age=31536000, immutable"
 
@@ -65,6 +70,8 @@ class Site:
     def __init__(self, catalog: Catalog, lake: str | None = None) -> None:
         self.catalog = catalog
         self.lake = lake
+        self._answers: OrderedDict[tuple[Any, ...], Mapping[str, Any]] = OrderedDict()
+        self._lock = Lock()
         self._templates = Environment(
             loader=PackageLoader("groundplan.web"),
             autoescape=True,
@@ -76,6 +83,23 @@ class Site:
         self._templates.globals.update(
             version=__version__, catalog_version=catalog.version, site_pages=self.pages, static=self.address_of
         )
+
+    def answer(self, question: Question, values: Mapping[str, str]) -> Mapping[str, Any]:
+        """Return the answer to a question, as `answer_to`; a chart, a report or a second reader finds it computed.
+
+        The answer is the same for all who ask the same on one day, as prices age by days; nobody may change it.
+        """
+        key = question.name, tuple(sorted(values.items())), date.today()
+        with self._lock:
+            if key in self._answers:
+                self._answers.move_to_end(key)
+                return self._answers[key]
+        answer = answer_to(question, values, self.catalog)
+        with self._lock:
+            self._answers[key] = answer
+            if len(self._answers) > KEPT:
+                self._answers.popitem(last=False)
+        return answer
 
     @cached_property
     def pages(self) -> tuple[tuple[str, str], ...]:
