@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -10,11 +11,12 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from groundplan import __version__
 from groundplan.catalog.catalog import load_catalog
 from groundplan.errors import GroundplanError
-from groundplan.web import api, explorer, health, library, login, pages, planning
+from groundplan.web import api, explorer, guide_pages, health, library, login, pages, planning
 from groundplan.web.guard import Guard
 from groundplan.web.headers import SafeHeaders
 from groundplan.web.problems import TITLES, problem, problem_of
@@ -44,9 +46,10 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    for part in (pages, planning, library, explorer, health):
+    for part in (pages, planning, library, guide_pages, explorer, health):
         app.router.routes.extend(part.routes(site))
     app.include_router(api.router(site))
+    app.router.routes.append(Route("/api", partial(_described, app, site)))
     app.router.routes.extend(login.routes(site, tokens))
     app.add_middleware(Guard, tokens=tokens, audit=audit, hosts=hosts)
     app.add_middleware(SafeHeaders)
@@ -54,6 +57,16 @@ def create_app(
     for kind in (GroundplanError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _told(site))
     return app
+
+
+def _described(app: FastAPI, site: Site, request: Request) -> Response:
+    """Answer with the operations of the API as a page."""
+    operations = [
+        (method.upper(), path, operation.get("summary", ""))
+        for path, methods in app.openapi()["paths"].items()
+        for method, operation in methods.items()
+    ]
+    return site.html("api.html", title="API", here="/api", operations=operations, address=str(request.base_url))
 
 
 def _told(site: Site) -> Callable[[Request, Exception], Response]:

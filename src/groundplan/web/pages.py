@@ -44,6 +44,7 @@ def _home(site: Site, request: Request) -> Response:
     cards = [("/plan", "Plan", "One brief in, a costed and checked design out: train, serve, chain, fly.")]
     cards += [(f"/{question.name}", question.title, question.summary) for question in QUESTIONS]
     cards += [
+        ("/guide", "Guide", "What holds of the folk rules, with sources and calculators in the text; a glossary."),
         ("/catalog", "Catalog", "Accelerators, hosts, fabrics, storage, models and prices, a source per number."),
         ("/accuracy", "Accuracy", "Predictions scored against published measurements."),
     ]

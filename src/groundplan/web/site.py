@@ -106,7 +106,14 @@ class Site:
         """Path and name of the pages that every page leads to."""
         asked = tuple((f"/{question.name}", question.title) for question in QUESTIONS)
         accounts = (("/explorer", "Costs"),) if self.lake else ()
-        return (("/plan", "Plan"), *asked, *accounts, ("/catalog", "Catalog"), ("/accuracy", "Accuracy"))
+        return (
+            ("/plan", "Plan"),
+            *asked,
+            *accounts,
+            ("/guide", "Guide"),
+            ("/catalog", "Catalog"),
+            ("/accuracy", "Accuracy"),
+        )
 
     @cached_property
     def assets(self) -> Mapping[str, Asset]:
@@ -139,6 +146,10 @@ class Site:
     def html(self, template: str, status: int = 200, **context: Any) -> HTMLResponse:
         """Return a page or a part of one."""
         return HTMLResponse(self._templates.get_template(template).render(**context), status)
+
+    def part(self, template: str, **context: Any) -> str:
+        """Return a part of a page as text."""
+        return self._templates.get_template(template).render(**context)
 
     def names(self, tables: tuple[str, ...]) -> dict[str, list[str]]:
         """Return table of the catalog -> the names that inputs suggest."""

@@ -49,3 +49,27 @@ document.addEventListener("click", async (event) => {
   await navigator.clipboard.writeText(button.dataset.copy || location.href);
   button.textContent = "Copied";
 });
+
+// A calculator inside the guide: the first line of its answer changes in place.
+document.querySelectorAll("form[data-live]").forEach((live) => {
+  let waiting = 0;
+  live.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(async () => {
+      const pairs = [...new FormData(live)].filter(([, value]) => value.trim() !== "");
+      const reply = await fetch(live.dataset.live + "?" + new URLSearchParams(pairs));
+      const found = new DOMParser().parseFromString(await reply.text(), "text/html").querySelector(".headline, .what");
+      const line = live.querySelector(".headline");
+      line.textContent = found ? found.textContent : "";
+      line.classList.toggle("bad", !reply.ok);
+    }, 250);
+  });
+});
+
+// Left and right turn the pages of the guide.
+document.addEventListener("keydown", (event) => {
+  if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest("input, textarea, select, pre, .scroll")) return;
+  const link = { ArrowLeft: "a[rel=prev]", ArrowRight: "a[rel=next]" }[event.key];
+  const found = link && document.querySelector(link);
+  if (found) found.click();
+});
