@@ -46,7 +46,7 @@ def test_pages_show_what_the_command_says(lake: str) -> None:
     answer = client.get("/api/v1/finops/allocate").json()
     assert (answer["rows"], answer["total_usd"]) == (said["rows"], said["total_usd"])
     page = client.get("/explorer", headers=HTML).text
-    assert "(idle)" in page and "Costs" in page
+    assert "(idle)" in page and "Accounts" in page
     team = next(row["team"] for row in said["rows"] if not row["team"].startswith("("))
     assert f"/explorer/statement/{team}" in page
     assert client.get(f"/explorer/statement/{team}", headers=HTML).status_code == 200

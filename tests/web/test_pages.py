@@ -89,6 +89,8 @@ def test_a_typed_request_says_what_the_address_says(web: TestClient) -> None:
         ("/memory?model=7B&model=8B", "given twice"),
         ("/memory?model=7B&tp=two", "--tp"),
         ("/memory?model=7B&tp=" + "1" * 30_000, "characters"),
+        ("/memory?model=" + "0" * 5000, "characters"),
+        ("/train?model=7B&accelerators=8&accelerator=h100-sxm&as-of=soon", "is no date"),
         ("/memory?model=/etc/passwd", "unknown model"),
         ("/memory?model=./config.json", "unknown model"),
         ('/memory?model={"hf_config": "/etc/passwd"}', "this is not the machine"),
@@ -110,6 +112,23 @@ def test_what_is_wrong_is_said_on_the_page_and_no_file_is_read(web: TestClient, 
     assert answer.status_code == 422
     assert words in unescape(answer.text) and 'role="alert"' in answer.text
     assert "root:" not in answer.text and "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"model": "7B", "as_of": "x"}, {"model": "7B", "tp": 1.5}, {"model": "7B", "tp": True}, {"model": None}, {},
+        [], "x", {"model": {"name": "/etc/passwd"}}, {"model": {"hf_config": "/etc/passwd"}}, {"model": "7B", "sequence": -1},
+        {"model": "7B", "accelerator": "\u0000"}, {"model": "7B", "micro_batch": 10**30},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("path", ["memory", "train", "serve", "plan", "simulate-serve"])
+def test_odd_requests_are_problems_with_a_way_out(web: TestClient, path: str, body: Any) -> None:
+    answer = web.post(f"/api/v1/{path}", json=body)
+    assert answer.status_code in (400, 422), answer.text[:300]
+    told = answer.json()
+    assert answer.headers["content-type"] == "application/problem+json" and told["status"] == answer.status_code
+    assert told["detail"] and "root:" not in answer.text
 
 
 def test_other_forms_of_an_answer(web: TestClient) -> None:

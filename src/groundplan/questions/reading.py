@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
+from datetime import date
 from typing import Any, TypeVar
 
 from groundplan.errors import InputError, UnknownName
@@ -11,6 +12,7 @@ from groundplan.quantities import HOUR_S, parse, parse_whole
 
 Request = TypeVar("Request")
 
+LARGEST = 2**53
 TRUE, FALSE = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
 DIMENSIONS = (
     ("bytes_per_s", "bytes_per_s"),
@@ -98,9 +100,11 @@ def typed(value: object, name: str, annotation: str, label: str) -> Any:
     ('bf16', True, 6.0)
     """
     if not isinstance(value, str):
-        return value
+        return _bounded(value, label)
     if "None" in annotation and value.lower() in ("none", "null", ""):
         return None
+    if name == "as_of":
+        return _date(value, label)
     if "str" in annotation:
         return value
     if "bool" in annotation:
@@ -108,8 +112,28 @@ def typed(value: object, name: str, annotation: str, label: str) -> Any:
             raise InputError(f"{label}: {value!r} is neither yes nor no", "write yes or no")
         return value.lower() in TRUE
     if "int" in annotation:
-        return parse_whole(value, label, minimum=0)
+        return _bounded(parse_whole(value, label, minimum=0), label)
     return _number(value, name, label)
+
+
+def _bounded(value: object, label: str) -> object:
+    """Return a value that is no whole number beyond what arrays count exactly.
+
+    Raises
+    ------
+    InputError
+        It is.
+    """
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise InputError(f"{label} is larger than {LARGEST:.0e}", "give a number of this world")
+    return value
+
+
+def _date(text: str, label: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise InputError(f"{label}: {text[:40]!r} is no date", "write year-month-day, e.g. 2026-11-23") from None
 
 
 def _number(text: str, name: str, label: str) -> float:

@@ -13,6 +13,7 @@ from groundplan.questions.question import Field, Question
 from groundplan.workload.models import SIZE, find_model
 
 LONGEST = 20_000  # characters of one value
+LONGEST_NAME = 200
 AS_OF = "as-of"
 WORDS_FOR_DRAFT = ("head", "ngram")
 
@@ -74,6 +75,8 @@ def given_by(field: Field, value: Any, catalog: Catalog) -> Any:
                 "hf_config names a file, and this is not the machine it is on", "give the sizes themselves"
             )
         return value if set(value) != {"name"} else given_by(field, value["name"], catalog)
+    if len(str(value)) > LONGEST_NAME:
+        raise InputError(f"{field.key} has {len(str(value)):,} characters", "give the name of a model")
     known = field.name == "draft" and value in WORDS_FOR_DRAFT
     if not known and not (isinstance(value, str) and (SIZE.fullmatch(value) or _is_row(value, catalog))):
         raise UnknownName("model", str(value), catalog.models)

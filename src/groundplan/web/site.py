@@ -105,7 +105,7 @@ class Site:
     def pages(self) -> tuple[tuple[str, str], ...]:
         """Path and name of the pages that every page leads to."""
         asked = tuple((f"/{question.name}", question.title) for question in QUESTIONS)
-        accounts = (("/explorer", "Costs"),) if self.lake else ()
+        accounts = (("/explorer", "Accounts"),) if self.lake else ()
         return (
             ("/plan", "Plan"),
             *asked,
