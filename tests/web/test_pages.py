@@ -118,8 +118,9 @@ def test_what_is_wrong_is_said_on_the_page_and_no_file_is_read(web: TestClient, 
     "body",
     [
         {"model": "7B", "as_of": "x"}, {"model": "7B", "tp": 1.5}, {"model": "7B", "tp": True}, {"model": None}, {},
-        [], "x", {"model": {"name": "/etc/passwd"}}, {"model": {"hf_config": "/etc/passwd"}}, {"model": "7B", "sequence": -1},
-        {"model": "7B", "accelerator": "\u0000"}, {"model": "7B", "micro_batch": 10**30},
+        [], "x", {"model": {"name": "/etc/passwd"}}, {"model": {"hf_config": "/etc/passwd"}},
+        {"model": "7B", "sequence": -1}, {"model": "7B", "accelerator": "\u0000"},
+        {"model": "7B", "micro_batch": 10**30},
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["memory", "train", "serve", "plan", "simulate-serve"])
