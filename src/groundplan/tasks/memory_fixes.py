@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from groundplan.catalog.rows import Stack
 from groundplan.design.layout import Recompute
 from groundplan.estimate.formats import weight_format
 from groundplan.evidence import Result
-from groundplan.tasks.memory_request import MemoryRequest, Question, device_terms
+from groundplan.tasks.memory_request import MemoryRequest, Question, device_totals
 from groundplan.workload.job import Method
 from groundplan.workload.model import TransformerModel
 
@@ -39,30 +38,36 @@ class _Change:
     request: MemoryRequest
     question: Question
 
+    @property
+    def capacity(self) -> float:
+        """Memory of the device tried. [bytes]"""
+        return self.question.accelerator.memory_bytes or 0.0
+
 
 def smallest_fixes(request: MemoryRequest, question: Question) -> tuple[Fix, ...]:
     """Return changes that make `request` fit, those that change least first.
 
     Every kind of change is tried alone, then those that were not enough together with full recomputation and a
     micro-batch of one; of each kind the smallest that fits is returned. Where that is not enough, two kinds are
-    combined.
+    combined. Each round is one evaluation of columns.
     """
-    kinds = _serving_changes if request.mode == "serve" else _training_changes
-    fixes = [fix for changes in kinds(request, question) if (fix := _first_fit(changes)) is not None]
-    suffix = "" if request.mode == "serve" else _lean_words(request)
+    if request.mode == "serve":
+        return tuple(_first_fits(_serving_changes(request, question), question))
+    fixes = _first_fits(_training_changes(request, question), question)
+    suffix = _lean_words(request)
     lean = replace(request, recompute="full", micro_batch=1)
     if suffix and not any(fix.change.startswith(("recompute", "micro_batch")) for fix in fixes):
-        alone = _first_fit(iter([_Change(suffix.removeprefix(" with "), lean, question)]))
-        if alone is not None:
-            return (alone, *fixes)
+        alone = _first_fits([[_Change(suffix.removeprefix(" with "), lean, question)]], question)
+        if alone:
+            return (*alone, *fixes)
         done = {fix.change.split(" ")[0] for fix in fixes}
-        for changes in _training_changes(lean, question):
-            fix = _first_fit(_Change(change.name + suffix, change.request, change.question) for change in changes)
-            if fix is not None and fix.change.split(" ")[0] not in done:
-                fixes.append(fix)
-    if not fixes and request.mode == "train":
-        fixes += _combined(lean, question, suffix)
-    return tuple(fixes)
+        rounds = (
+            [_Change(change.name + suffix, change.request, change.question) for change in changes]
+            for changes in map(list, _training_changes(lean, question))
+            if changes and changes[0].name.split(" ")[0] not in done
+        )
+        fixes += _first_fits(rounds, question)
+    return tuple(fixes or _first_fits(_combined(lean, question, suffix), question))
 
 
 def _lean_words(request: MemoryRequest) -> str:
@@ -106,43 +111,40 @@ def _serving_changes(request: MemoryRequest, question: Question) -> Iterator[Ite
     yield _bigger(request, question)
 
 
-def _combined(lean: MemoryRequest, question: Question, suffix: str) -> list[Fix]:
-    """Return combinations for what no single change can fit."""
+def _combined(lean: MemoryRequest, question: Question, suffix: str) -> Iterator[Iterator[_Change]]:
+    """Yield combinations for what no single change can fit."""
     tensor = list(_tensor_ranks(lean, question))
-    changes = [
-        (
-            _Change(f"zero 1 over {ranks} ranks and ep {ep}{suffix}", replace(lean, zero=1, dp=ranks, ep=ep), question)
-            for ranks in _shards(1)
-            for ep in _expert_ranks(ranks, question)
-        ),
-        (
-            _Change(f"zero 3 over {ranks} ranks and tp {tp}{suffix}", replace(lean, zero=3, dp=ranks, tp=tp), question)
-            for tp in tensor
-            for ranks in _shards(1)
-        ),
-    ]
+    yield (
+        _Change(f"zero 1 over {ranks} ranks and ep {ep}{suffix}", replace(lean, zero=1, dp=ranks, ep=ep), question)
+        for ranks in _shards(1)
+        for ep in _expert_ranks(ranks, question)
+    )
+    yield (
+        _Change(f"zero 3 over {ranks} ranks and tp {tp}{suffix}", replace(lean, zero=3, dp=ranks, tp=tp), question)
+        for tp in tensor
+        for ranks in _shards(1)
+    )
     if isinstance(question.model, TransformerModel):
-        changes.append(
-            _Change(f"qlora and tp {tp}{suffix}", replace(lean, method="qlora", tp=tp), question) for tp in tensor
-        )
-    return [fix for kind in changes if (fix := _first_fit(kind)) is not None]
+        yield (_Change(f"qlora and tp {tp}{suffix}", replace(lean, method="qlora", tp=tp), question) for tp in tensor)
 
 
-def _first_fit(changes: Iterable[_Change]) -> Fix | None:
-    last: tuple[MemoryRequest, Stack] | None = None
-    total = 0.0
-    for change in changes:
-        asked = change.request, change.question.stack(change.request)
-        if asked != last:  # a larger device holds the same bytes
-            last, total = asked, sum(device_terms(change.request, change.question).values())
-        capacity = change.question.accelerator.memory_bytes or 0.0
-        if total <= capacity:
-            device = change.question.accelerator.id
-            devices = change.request.devices
-            where = f"on {devices} x {device}" if devices > 1 else f"on one {device}"
-            text = f"{change.name}: {total / GB:.1f} of {capacity / GB:.1f} GB {where}"
-            return Fix(change.name, total, True, text, devices, device)
-    return None
+def _first_fits(kinds: Iterable[Iterable[_Change]], question: Question) -> list[Fix]:
+    """Return of each kind the first change that fits, where one does."""
+    rounds = [list(changes) for changes in kinds]
+    asked = [(change.request, change.question.stack(change.request)) for changes in rounds for change in changes]
+    totals = iter(device_totals(asked, question))
+    fixes = []
+    for changes in rounds:
+        held = [(change, float(next(totals))) for change in changes]
+        fixes += [_fix(change, total) for change, total in held if total <= change.capacity][:1]
+    return fixes
+
+
+def _fix(change: _Change, total: float) -> Fix:
+    device, devices = change.question.accelerator.id, change.request.devices
+    where = f"on {devices} x {device}" if devices > 1 else f"on one {device}"
+    text = f"{change.name}: {total / GB:.1f} of {change.capacity / GB:.1f} GB {where}"
+    return Fix(change.name, total, True, text, devices, device)
 
 
 def _each(

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from groundplan.catalog.catalog import Catalog
 from groundplan.catalog.rows import Accelerator, Stack
 from groundplan.design.deployment import Deployment
 from groundplan.design.layout import Layout, Recompute
 from groundplan.errors import InputError, UnknownName
-from groundplan.estimate.memory import host_bytes, memory_terms
+from groundplan.estimate.memory import host_bytes, memory_terms, peak_bytes
 from groundplan.estimate.serving_memory import kv_bytes, serving_memory_terms, state_bytes
+from groundplan.estimate.stage_memory import Terms
 from groundplan.workload.job import Lora, Method, TrainingJob
 from groundplan.workload.model import Model, TransformerModel
 
@@ -21,6 +26,8 @@ LORA_TARGETS = ("all-linear", "attention")
 SEQUENCE = 2048  # where the request does not say
 ITERATION_TOKENS = 8192  # of one scheduler step: the default of vLLM's server on large accelerators
 MICRO_BATCHES_PER_STAGE = 4  # enough to fill the pipeline: memory no longer depends on their number
+SPLITS = ("tp", "pp", "vpp", "cp", "ep", "dp", "zero", "micro_batch")
+LAYOUT = (*SPLITS, "recompute", "sequence_parallel", "offload")  # what requests asked as columns may differ in
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,9 @@ class MemoryRequest:
     def unsharded(self) -> MemoryRequest:
         """Return the same training on one device."""
         return replace(self, tp=1, pp=1, vpp=1, cp=1, ep=1, dp=1, zero=0, offload=False)
+
+
+_beside_layout = attrgetter(*(one.name for one in fields(MemoryRequest) if one.name not in LAYOUT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +150,41 @@ def device_terms(request: MemoryRequest, question: Question) -> dict[str, float]
         if not isinstance(model, TransformerModel):
             raise InputError(f"{model.id} is known by totals per sample only", "serve a transformer")
         return _serving_terms(request, model, stack)
-    flash = stack.flash_attention if request.flash_attention is None else request.flash_attention
-    terms = memory_terms(
-        model,
-        _job(request, model),
-        _layout(request),
-        question.catalog.precision(request.precision),
-        question.catalog.optimizer(request.optimizer),
+    terms = _training_terms([request], question, stack)
+    return {name: float(np.ravel(value)[0]) for name, value in terms.items() if np.any(value)}
+
+
+def device_totals(asked: Sequence[tuple[MemoryRequest, Stack]], question: Question) -> NDArray[np.float64]:
+    """Return the bytes of one device for many requests, each on its stack; those alike but for layout as columns."""
+    totals = np.empty(len(asked))
+    alike: list[tuple[tuple[Any, Stack], list[int]]] = []
+    for index, (request, stack) in enumerate(asked):
+        key = (request if request.mode == "serve" else _beside_layout(request), stack)
+        members = next((members for other, members in alike if other == key), None)
+        if members is None:
+            alike.append((key, members := []))
+        members.append(index)
+    for (_, stack), members in alike:
+        requests = [asked[index][0] for index in members]
+        if requests[0].mode == "serve":
+            totals[members] = sum(device_terms(requests[0], question).values())
+        else:
+            totals[members] = peak_bytes(_training_terms(requests, question, stack))
+    return totals
+
+
+def _training_terms(requests: Sequence[MemoryRequest], question: Question, stack: Stack) -> Terms:
+    """Bytes of a device by term, a column each, for requests that differ in their layout only."""
+    first, catalog = requests[0], question.catalog
+    return memory_terms(
+        question.model,
+        _job(requests, question.model),
+        _layout(requests),
+        catalog.precision(first.precision),
+        catalog.optimizer(first.optimizer),
         stack,
-        flash,
+        stack.flash_attention if first.flash_attention is None else first.flash_attention,
     )
-    return {name: float(value) for name, value in terms.items() if value}
 
 
 def _serving_terms(request: MemoryRequest, model: TransformerModel, stack: Stack) -> dict[str, float]:
@@ -170,16 +204,17 @@ def host_memory(request: MemoryRequest, question: Question) -> float:
     if request.mode == "serve":
         return 0.0
     catalog = question.catalog
-    return float(
+    held = np.ravel(
         host_bytes(
             question.model,
-            _job(request, question.model),
-            _layout(request),
+            _job([request], question.model),
+            _layout([request]),
             catalog.precision(request.precision),
             catalog.optimizer(request.optimizer),
             question.stack(request),
         )
     )
+    return float(held[0])
 
 
 def sequence_of(request: MemoryRequest, model: Model) -> int:
@@ -189,35 +224,31 @@ def sequence_of(request: MemoryRequest, model: Model) -> int:
     return min(SEQUENCE, model.max_sequence) if isinstance(model, TransformerModel) and model.max_sequence else 1
 
 
-def _job(request: MemoryRequest, model: Model) -> TrainingJob:
+def _job(requests: Sequence[MemoryRequest], model: Model) -> TrainingJob:
+    first = requests[0]
     return TrainingJob(
         model=model,
-        method=Method(request.method),
-        lora=Lora(request.lora_rank, request.lora_targets) if _adapts(request) else None,
+        method=Method(first.method),
+        lora=Lora(first.lora_rank, first.lora_targets) if _adapts(first) else None,
         dataset=None,
         tokens=0.0,
-        sequence=sequence_of(request, model),
-        document_length=sequence_of(request, model),
-        global_batch=request.micro_batch * request.dp * request.pp * MICRO_BATCHES_PER_STAGE,
-        optimizer=request.optimizer,
-        precisions=(request.precision,),
-        stack=request.stack,
-        flash_attention=request.flash_attention,
+        sequence=sequence_of(first, model),
+        document_length=sequence_of(first, model),
+        global_batch=max(one.micro_batch * one.dp * one.pp for one in requests) * MICRO_BATCHES_PER_STAGE,
+        optimizer=first.optimizer,
+        precisions=(first.precision,),
+        stack=first.stack,
+        flash_attention=first.flash_attention,
     )
 
 
-def _layout(request: MemoryRequest) -> Layout:
+def _layout(requests: Sequence[MemoryRequest]) -> Layout:
+    columns = {name: np.array([getattr(one, name) for one in requests]) for name in SPLITS}
+    sequence_parallel = [one.tp > 1 if one.sequence_parallel is None else one.sequence_parallel for one in requests]
     return Layout(
-        tp=request.tp,
-        pp=request.pp,
-        vpp=request.vpp,
-        cp=request.cp,
-        ep=request.ep,
-        dp=request.dp,
-        zero=request.zero,
-        shard=request.dp * request.cp,
-        micro_batch=request.micro_batch,
-        recompute=Recompute[request.recompute.upper()],
-        sequence_parallel=request.tp > 1 if request.sequence_parallel is None else request.sequence_parallel,
-        offload=request.offload,
+        **columns,
+        shard=columns["dp"] * columns["cp"],
+        recompute=np.array([Recompute[one.recompute.upper()] for one in requests]),
+        sequence_parallel=np.array(sequence_parallel),
+        offload=np.array([one.offload for one in requests]),
     )
