@@ -14,30 +14,30 @@ from typing import Any
 import pytest
 
 CHROMIUM = shutil.which("chromium")
-if importlib.util.find_spec("playwright") is None or CHROMIUM is None:
-    pytest.skip("needs playwright and Debian's chromium", allow_module_level=True)
+if CHROMIUM is None or any(importlib.util.find_spec(name) is None for name in ("playwright", "axe_playwright_python")):
+    pytest.skip("needs playwright, axe and Debian's chromium", allow_module_level=True)
 pytest.importorskip("fastapi", reason="needs the server extra")
 
+from axe_playwright_python.sync_playwright import Axe  # noqa: E402
 from playwright.sync_api import Browser, Page, Route, sync_playwright  # noqa: E402
 
+GUIDE = ("overview", "training-memory", "inference-memory", "scenario-llm", "scenario-drone", "networking", "glossary")
 PAGES = (
-    "/",
-    "/plan",
-    "/memory",
-    "/serve",
-    "/checkpoint",
-    "/memory/compare",
-    "/catalog/accelerators",
-    "/accuracy/memory",
-)
+    "/", "/plan", "/memory", "/train", "/serve", "/simulate-serve", "/allreduce", "/storage", "/checkpoint", "/cost",
+    "/memory/compare", "/memory/explain/total_bytes?model=7B", "/memory?model=nonsense",
+    "/guide", "/guide/search?q=roofline",
+    *(f"/guide/{name}" for name in GUIDE),
+    "/catalog/accelerators", "/catalog/accelerators/h100-sxm",
+    "/accuracy/memory", "/api", "/explorer", "/explorer/anomalies",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+def address(lake: str) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "groundplan", "server", "--port", str(port)]
+    command = [sys.executable, "-m", "groundplan", "server", "--port", str(port), "--lake", lake]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 60
         while True:
@@ -81,19 +81,24 @@ def _page(browser: Browser, address: str, **settings: Any) -> tuple[Page, list[s
     {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"},
     {"viewport": {"width": 1280, "height": 900}, "java_script_enabled": False},
 ], ids=["desktop", "phone in the dark", "no scripts"])  # fmt: skip
-def test_pages_fit_their_window_and_ask_no_other_host(browser: Browser, address: str, settings: dict[str, Any]) -> None:
+def test_pages_fit_their_window_are_accessible_and_ask_no_other_host(
+    browser: Browser, address: str, settings: dict[str, Any]
+) -> None:
     page, wrong = _page(browser, address, **settings)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     for path in PAGES:
         asked.clear()
-        page.goto(address + path)
+        answer = page.goto(address + path)
+        assert answer and answer.status == (422 if "nonsense" in path else 200), path
         assert page.locator("h1").first.is_visible()
         assert len(asked) <= 10
         assert page.locator("main").bounding_box()["width"] <= settings["viewport"]["width"]  # type: ignore[index]
         if settings.get("java_script_enabled", True):
-            assert page.evaluate("document.documentElement.scrollWidth") <= settings["viewport"]["width"]
-    assert not wrong
+            assert page.evaluate("document.documentElement.scrollWidth") <= settings["viewport"]["width"], path
+            found = Axe().run(page)
+            assert found.violations_count == 0, (path, found.generate_report())
+    assert all("422" in line for line in wrong)
     page.context.close()
 
 
@@ -133,4 +138,19 @@ def test_a_calculation_works_without_scripts_and_by_keyboard_alone(browser: Brow
     page.keyboard.press("Enter")
     page.wait_for_url("**accelerators=8**")
     assert "$" in page.locator(".headline").inner_text()
+    page.context.close()
+
+
+def test_what_takes_long_shows_how_far_it_is_and_can_be_stopped(browser: Browser, address: str) -> None:
+    page, wrong = _page(browser, address)
+    page.goto(f"{address}/simulate-serve?model=llama-3.1-8b&accelerator=h100-sxm&rate=4&count=60000")
+    first = page.locator(".headline").inner_text()
+    page.fill("#in-rate", "5")
+    page.click("p.job button")
+    page.wait_for_selector("p.job", state="detached")
+    assert page.locator(".headline").inner_text() == first
+    page.fill("#in-rate", "6")
+    page.wait_for_selector("p.job progress")
+    page.wait_for_function("text => document.querySelector('.headline').innerText !== text", arg=first)
+    assert page.locator("p.job").count() == 0 and not wrong
     page.context.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -33,7 +34,7 @@ def asker(lake: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
 
     def client(role: str, *teams: str) -> TestClient:
         secret = add_token(tokens, f"{role}{teams}", role, teams, 1.0)
-        app = create_app(lake, tokens=tokens)
+        app = create_app(tokens.parent, lake, tokens)
         own = {"authorization": f"Bearer {secret}"}
         return TestClient(app, base_url="http://127.0.0.1", headers=own, raise_server_exceptions=False)
 
@@ -41,7 +42,7 @@ def asker(lake: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
 
 
 def test_pages_show_what_the_command_says(lake: str) -> None:
-    client = TestClient(create_app(lake), base_url="http://127.0.0.1")
+    client = TestClient(create_app(Path(lake).parent, lake), base_url="http://127.0.0.1")
     said = allocate(AllocateRequest(lake)).to_dict()
     answer = client.get("/api/v1/finops/allocate").json()
     assert (answer["rows"], answer["total_usd"]) == (said["rows"], said["total_usd"])

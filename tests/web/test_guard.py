@@ -35,7 +35,7 @@ def tokens(tmp_path: Path) -> Path:
 @pytest.fixture()
 def guarded(tokens: Path, tmp_path: Path) -> Iterator[tuple[TestClient, str]]:
     secret = add_token(tokens, "ann", "viewer", ["vision"], 1.0)
-    app = create_app(tokens=tokens, audit=tmp_path / "audit.log", hosts=("127.0.0.1", "localhost"))
+    app = create_app(tmp_path, tokens=tokens, audit=tmp_path / "audit.log", hosts=("127.0.0.1", "localhost"))
     yield TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False), secret
 
 
@@ -45,7 +45,7 @@ def test_every_route_asks_for_a_token(guarded: tuple[TestClient, str]) -> None:
     assert len(routes) > 60
     for route in routes:
         path = getattr(route, "path", "/api/v1/memory")
-        for part in ("{name}", "{name:path}", "{metric}", "{kind}", "{what}"):
+        for part in ("{name}", "{name:path}", "{metric}", "{kind}", "{what}", "{job_id}"):
             path = path.replace(part, "x")
         for method in sorted(getattr(route, "methods", None) or {"GET"}):
             if path in guard.OPEN or path.startswith(guard.OPEN_FOLDERS):

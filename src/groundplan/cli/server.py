@@ -17,6 +17,7 @@ def server(
     lake: Annotated[str | None, typer.Option("--lake", metavar="LAKE", help="Accounts to show.")] = None,
     tokens: Annotated[str | None, typer.Option("--tokens", metavar="FILE", help="Who may ask; see token add.")] = None,
     audit: Annotated[str | None, typer.Option("--audit", metavar="FILE", help="Log of who asked what.")] = None,
+    jobs: Annotated[str | None, typer.Option("--jobs", metavar="DIR", help="Keeps long questions.")] = None,
 ) -> None:
     """Serve the pages and the API.
 
@@ -26,7 +27,7 @@ def server(
         from groundplan.web.serving import Settings, serve
     except ImportError as error:
         raise MissingExtra("the web server", "server") from error
-    serve(Settings(host, port, workers, lake, tokens, audit))
+    serve(Settings(host, port, workers, lake, tokens, audit, jobs))
 
 
 def mcp(

@@ -2,52 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
-from pydantic import ConfigDict
-from pydantic import Field as Described
 from starlette.responses import Response
 
 from groundplan.questions.question import Question
 from groundplan.render import render
 from groundplan.web import planning
 from groundplan.web.asking import values_of
-from groundplan.web.problems import MEDIA_TYPE
-from groundplan.web.requests import Body, ask_by_request, body_of
+from groundplan.web.problems import PROBLEMS
+from groundplan.web.requests import PlanBody, ask_by_request, body_of
 from groundplan.web.site import QUESTIONS, Site
 
 PREFIX = "/api/v1"
-PROBLEM = {
-    "description": "What was wrong, and how to mend it",
-    "content": {
-        MEDIA_TYPE: {
-            "schema": {
-                "type": "object",
-                "required": ["type", "title", "status", "detail"],
-                "properties": {
-                    "type": {"type": "string"},
-                    "title": {"type": "string"},
-                    "status": {"type": "integer"},
-                    "detail": {"type": "string"},
-                    "mend": {"type": "string"},
-                    "nearest": {"type": "array", "items": {"type": "string"}},
-                },
-            },
-            "example": {
-                "type": "about:blank",
-                "title": "Impossible request",
-                "status": 422,
-                "detail": "unknown accelerator 'h10'",
-                "mend": "did you mean h100-sxm?",
-                "nearest": ["h100-sxm"],
-            },
-        }
-    },
-}
-PROBLEMS: dict[int | str, dict[str, Any]] = {400: PROBLEM, 422: PROBLEM}
 
 
 def router(site: Site) -> APIRouter:
@@ -76,15 +45,6 @@ def router(site: Site) -> APIRouter:
     return found
 
 
-class PlanBody(Body):
-    """A brief, and what replaces values of it."""
-
-    brief: str | dict[str, Any] = Described(description="YAML text, or the same as an object.")
-    set: dict[str, str] = Described(default={}, description="Key of the brief -> value.")
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"brief": planning.example_of("train")}]})
-
-
 def _add_plan(found: APIRouter, site: Site) -> None:
     """Add the routes of the main question."""
     answer = {"description": "The plan", "content": {"application/json": {"schema": {"type": "object"}}}}
@@ -95,17 +55,18 @@ def _add_plan(found: APIRouter, site: Site) -> None:
     }
 
     def by_address(request: Request) -> Response:
-        return json_of(planning.plan_of(planning.values_of(request), site.catalog))
+        return json_of(planning.answer(site, planning.values_of(request.query_params.multi_items())))
 
     def by_brief(body: PlanBody) -> Response:
-        text = body.brief if isinstance(body.brief, str) else json.dumps(body.brief)
-        return json_of(planning.plan_of({"brief": text, **body.set}, site.catalog))
+        return json_of(planning.plan_of(body.values(), site.catalog))
 
     text = {"name": "brief", "in": "query", "required": False, "schema": {"type": "string"}}
     found.add_api_route(
         "/plan", by_address, methods=["GET"], operation_id="get-plan", openapi_extra={"parameters": [text]}, **shared
     )
-    found.add_api_route("/plan", by_brief, methods=["POST"], operation_id="plan", **shared)
+    example = {"brief": planning.example_of("train")}
+    body = {"requestBody": {"content": {"application/json": {"example": example}}}}
+    found.add_api_route("/plan", by_brief, methods=["POST"], operation_id="plan", openapi_extra=body, **shared)
 
 
 def ask_by_address(site: Site, question: Question, request: Request) -> Response:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from groundplan.errors import GroundplanError
 from groundplan.web import api, explorer, guide_pages, health, library, login, pages, planning
 from groundplan.web.guard import Guard
 from groundplan.web.headers import SafeHeaders
+from groundplan.web.jobs import routes as job_routes
+from groundplan.web.jobs.processes import Processes
 from groundplan.web.problems import TITLES, problem, problem_of
 from groundplan.web.site import Site, status_of
 
@@ -26,18 +29,32 @@ DESCRIPTION = "Plan, prove and police machine-learning infrastructure. Quantitie
 
 
 def create_app(
-    lake: str | None = None, tokens: Path | None = None, audit: Path | None = None, hosts: tuple[str, ...] = ()
+    jobs: Path,
+    lake: str | None = None,
+    tokens: Path | None = None,
+    audit: Path | None = None,
+    hosts: tuple[str, ...] = (),
 ) -> FastAPI:
     """Return the application.
 
     Parameters
     ----------
+    jobs : Path
+        Folder of the long questions, one for all workers of a server.
     lake : str, optional
         Folder or URL of the accounts.
     tokens, audit, hosts
         As `Guard` takes them.
     """
-    site = Site(load_catalog(), lake)
+    site = Site(load_catalog(), lake, jobs)
+    processes = Processes(site.jobs)
+
+    @asynccontextmanager
+    async def living(app: FastAPI) -> AsyncIterator[None]:
+        processes.begin_lost()
+        yield
+        processes.end()
+
     app = FastAPI(
         title="Groundplan",
         version=__version__,
@@ -45,10 +62,12 @@ def create_app(
         openapi_url=f"{api.PREFIX}/openapi.json",
         docs_url=None,
         redoc_url=None,
+        lifespan=living,
     )
     for part in (pages, planning, library, guide_pages, explorer, health):
         app.router.routes.extend(part.routes(site))
     app.include_router(api.router(site))
+    app.include_router(job_routes.router(site, processes, api.PREFIX))
     app.router.routes.append(Route("/api", partial(_described, app, site)))
     app.router.routes.extend(login.routes(site, tokens))
     app.add_middleware(Guard, tokens=tokens, audit=audit, hosts=hosts)

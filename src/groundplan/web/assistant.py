@@ -20,7 +20,7 @@ from groundplan.errors import GroundplanError
 from groundplan.questions.question import Question
 from groundplan.tasks.catalog import KINDS, catalog_list, catalog_show
 from groundplan.web.planning import plan_of
-from groundplan.web.requests import Body, ask_by_request, body_of
+from groundplan.web.requests import Body, PlanBody, ask_by_request, body_of
 from groundplan.web.site import QUESTIONS
 
 INSTRUCTIONS = (
@@ -30,13 +30,6 @@ INSTRUCTIONS = (
     "unknown is null."
 )
 LEFT_OUT = ("explain", "course")  # long parts of an answer that an assistant can ask for by the API
-
-
-class PlanBody(Body):
-    """A brief, and what replaces values of it."""
-
-    brief: str = Described(description="YAML: train, serve, pipeline or mission; goal; candidates.")
-    set: dict[str, str] = Described(default={}, description="Key of the brief -> value, e.g. goal.deadline: 5 d.")
 
 
 class CatalogBody(Body):
@@ -56,7 +49,7 @@ def tools(catalog: Catalog) -> dict[str, tuple[mcp.Tool, type[BaseModel], Ask]]:
 
     def plan(body: BaseModel) -> Mapping[str, Any]:
         assert isinstance(body, PlanBody)
-        return plan_of({"brief": body.brief, **body.set}, catalog)
+        return plan_of(body.values(), catalog)
 
     def look_up(body: BaseModel) -> Mapping[str, Any]:
         assert isinstance(body, CatalogBody)

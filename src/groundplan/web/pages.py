@@ -22,6 +22,7 @@ from groundplan.web.forms import form_of
 from groundplan.web.site import QUESTIONS, SHADES, Site, blocks_of, query_of, status_of
 
 SIDES = ("a", "b")
+LONG = ("simulate-serve",)  # may take seconds: asked as jobs where the browser has scripts
 
 
 def routes(site: Site) -> list[BaseRoute]:
@@ -66,6 +67,7 @@ def _page(site: Site, question: Question, request: Request) -> Response:
         lead=" ".join(filter(None, (question.summary, question.details))),
         form=form,
         tables=site.names(form.tables),
+        is_long=question.name in LONG,
         **context,
     )
 

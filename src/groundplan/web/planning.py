@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from importlib.resources import files
 from typing import Any
@@ -23,7 +23,8 @@ from groundplan.web.asking import LONGEST, given_by
 from groundplan.web.site import Site, blocks_of, query_of, status_of
 from groundplan.workload.yaml_source import load_yaml
 
-HERE = "/plan"
+NAME = "plan"
+HERE = f"/{NAME}"
 LABEL = "the brief"
 OF_FILES = ("hf_config", "requests")  # keys of a brief that name files
 EXAMPLES = {"train": "Train a model", "serve": "Serve a model", "pipeline": "Chain stages", "mission": "Fly a mission"}
@@ -89,7 +90,7 @@ def _refuse_files(node: Any, catalog: Catalog) -> None:
             _refuse_files(one, catalog)
 
 
-def values_of(request: Request) -> dict[str, str]:
+def values_of(given: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the brief and what replaces its values; the first example where nothing is asked.
 
     Raises
@@ -97,7 +98,7 @@ def values_of(request: Request) -> dict[str, str]:
     UnknownName, InputError
         A key that no brief has, or one that is given twice.
     """
-    pairs = [(key, value) for key, value in request.query_params.multi_items() if value.strip()]
+    pairs = [(key, value) for key, value in given if value.strip()]
     known = {"brief", "example", *(key for keys in SETS.values() for key in keys)}
     values: dict[str, str] = {}
     for key, value in pairs:
@@ -110,6 +111,15 @@ def values_of(request: Request) -> dict[str, str]:
     if example not in EXAMPLES:
         raise UnknownName("example", example, EXAMPLES)
     return {"brief": values.get("brief") or example_of(example), **values}
+
+
+def answer(site: Site, values: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return the plan of a page's values; its charts and its report find it computed."""
+    return site.answers.ask(NAME, values, lambda: plan_of(values, site.catalog))
+
+
+def _plan(site: Site, request: Request) -> Mapping[str, Any]:
+    return answer(site, values_of(request.query_params.multi_items()))
 
 
 def example_of(kind: str) -> str:
@@ -139,13 +149,13 @@ def _fragment(site: Site, request: Request) -> Response:
 def _answered(site: Site, request: Request) -> dict[str, Any]:
     context: dict[str, Any] = {"here": HERE, "error": None, "status": 200, "values": {}}
     try:
-        values = context["values"] = values_of(request)
-        answer = plan_of(values, site.catalog)
-        document = document_of(answer)
+        values = context["values"] = values_of(request.query_params.multi_items())
+        found = answer(site, values)
+        document = document_of(found)
     except GroundplanError as error:
         return {**context, "error": error, "status": status_of(error)}
     query = query_of(values)
-    shown: Any = answer.get("recommended") or next(iter(answer.get("nearest_feasible") or ()), {})
+    shown: Any = found.get("recommended") or next(iter(found.get("nearest_feasible") or ()), {})
     return {
         **context,
         "query": query,
@@ -165,11 +175,11 @@ def _command(values: Mapping[str, str]) -> str:
 
 def _report(site: Site, request: Request) -> Response:
     headers = {"Content-Disposition": 'attachment; filename="groundplan-plan.html"'}
-    return Response(render(plan_of(values_of(request), site.catalog), "html"), media_type="text/html", headers=headers)
+    return Response(render(_plan(site, request), "html"), media_type="text/html", headers=headers)
 
 
 def _explain(site: Site, request: Request) -> Response:
-    found = explain(plan_of(values_of(request), site.catalog), request.path_params["metric"]).to_dict()
+    found = explain(_plan(site, request), request.path_params["metric"]).to_dict()
     document, query = document_of(found), request.url.query
     blocks = blocks_of(document, HERE, query)
     return site.html(
@@ -186,4 +196,4 @@ def _explain(site: Site, request: Request) -> Response:
 def _chart(site: Site, request: Request) -> Response:
     from groundplan.web.pages import chart_of
 
-    return chart_of(document_of(plan_of(values_of(request), site.catalog)), request.path_params["name"])
+    return chart_of(document_of(_plan(site, request)), request.path_params["name"])

@@ -27,6 +27,35 @@ TITLES = {
     503: "Not ready",
 }
 
+PROBLEM = {
+    "description": "What was wrong, and how to mend it",
+    "content": {
+        MEDIA_TYPE: {
+            "schema": {
+                "type": "object",
+                "required": ["type", "title", "status", "detail"],
+                "properties": {
+                    "type": {"type": "string"},
+                    "title": {"type": "string"},
+                    "status": {"type": "integer"},
+                    "detail": {"type": "string"},
+                    "mend": {"type": "string"},
+                    "nearest": {"type": "array", "items": {"type": "string"}},
+                },
+            },
+            "example": {
+                "type": "about:blank",
+                "title": "Impossible request",
+                "status": 422,
+                "detail": "unknown accelerator 'h10'",
+                "mend": "did you mean h100-sxm?",
+                "nearest": ["h100-sxm"],
+            },
+        }
+    },
+}
+PROBLEMS: dict[int | str, dict[str, Any]] = {400: PROBLEM, 422: PROBLEM}
+
 
 def problem(
     status: int,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, get_args, get_type_hints
 
@@ -17,6 +18,19 @@ class Body(BaseModel):
     """A typed request: no other keys, no infinities."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, str_max_length=LONGEST)
+
+
+class PlanBody(Body):
+    """A brief, and what replaces values of it."""
+
+    brief: str | dict[str, Any] = Described(
+        description="YAML text, or the same as an object: train, serve, pipeline or mission; goal; candidates."
+    )
+    set: dict[str, str] = Described(default={}, description="Key of the brief -> value, e.g. goal.deadline: 5 d.")
+
+    def values(self) -> dict[str, str]:
+        """Return the brief as text and what replaces its values, as `plan_of` takes them."""
+        return {"brief": self.brief if isinstance(self.brief, str) else json.dumps(self.brief), **self.set}
 
 
 def ask_by_request(question: Question, body: BaseModel, catalog: Catalog) -> dict[str, Any]:

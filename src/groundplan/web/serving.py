@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import uvicorn
 from fastapi import FastAPI
@@ -31,6 +34,7 @@ class Settings:
     lake: str | None = None
     tokens: str | None = None
     audit: str | None = None
+    jobs: str | None = None
 
 
 def serve(settings: Settings) -> None:
@@ -48,8 +52,27 @@ def serve(settings: Settings) -> None:
         )
     if settings.tokens is not None and not read_tokens(Path(settings.tokens)):
         raise InputError(f"{settings.tokens} holds no token", "make one: groundplan token add NAME --tokens FILE")
-    os.environ[VARIABLE] = json.dumps(asdict(settings))
-    print(f"Groundplan on http://{settings.host}:{settings.port}", file=sys.stderr, flush=True)
+    with _folder_of_jobs(settings) as jobs:
+        os.environ[VARIABLE] = json.dumps(asdict(replace(settings, jobs=jobs)))
+        print(f"Groundplan on http://{settings.host}:{settings.port}", file=sys.stderr, flush=True)
+        _run(settings)
+
+
+@contextmanager
+def _folder_of_jobs(settings: Settings) -> Iterator[str]:
+    """Lend the folder that was named, or one that ends with the server."""
+    if settings.jobs is None:
+        with TemporaryDirectory(prefix="groundplan-jobs-") as folder:
+            yield folder
+        return
+    try:
+        Path(settings.jobs).mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise InputError(f"cannot keep jobs in {settings.jobs}: {error.strerror}", "name a folder") from None
+    yield settings.jobs
+
+
+def _run(settings: Settings) -> None:
     uvicorn.run(
         "groundplan.web.serving:application",
         factory=True,
@@ -67,7 +90,8 @@ def serve(settings: Settings) -> None:
 
 def application() -> FastAPI:
     """Return the application of the settings, in whatever process it runs."""
-    settings = Settings(**json.loads(os.environ.get(VARIABLE, "{}")))
+    settings = Settings(**json.loads(os.environ[VARIABLE]))
+    assert settings.jobs is not None  # `serve` names a folder where nobody did
     hosts = LOOPBACK if settings.host in LOOPBACK else ()
     tokens, audit = (Path(path) if path else None for path in (settings.tokens, settings.audit))
-    return create_app(settings.lake, tokens, audit, hosts)
+    return create_app(Path(settings.jobs), settings.lake, tokens, audit, hosts)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from functools import cached_property
 from importlib.resources import files
-from threading import Lock
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -26,7 +24,9 @@ from groundplan.questions.question import Question
 from groundplan.render.document import Chart, ChartKind, Document
 from groundplan.render.writers import html
 from groundplan.render.writers.escaping import escaped
+from groundplan.web.answers import Answers
 from groundplan.web.asking import answer_to
+from groundplan.web.jobs.store import Store
 
 QUESTIONS: tuple[Question, ...] = (
     calculators.MEMORY,
@@ -39,7 +39,6 @@ QUESTIONS: tuple[Question, ...] = (
     calculators.COST,
 )
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-KEPT = 256  # answers; a training run with its formula trees has a quarter of a megabyte
 SHADES = {"light": "#1b1f24", "dark": "#e6edf3"}  # of the ink of charts
 FOREVER = "public, max-age=31536000, immutable"
 
@@ -65,13 +64,15 @@ class Site:
     catalog : Catalog
     lake : str, optional
         Where the accounts lie.
+    jobs : Path
+        Folder of the long questions.
     """
 
-    def __init__(self, catalog: Catalog, lake: str | None = None) -> None:
+    def __init__(self, catalog: Catalog, lake: str | None, jobs: Path) -> None:
         self.catalog = catalog
         self.lake = lake
-        self._answers: OrderedDict[tuple[Any, ...], Mapping[str, Any]] = OrderedDict()
-        self._lock = Lock()
+        self.answers = Answers(jobs)
+        self.jobs = Store(jobs)
         self._templates = Environment(
             loader=PackageLoader("groundplan.web"),
             autoescape=True,
@@ -85,21 +86,8 @@ class Site:
         )
 
     def answer(self, question: Question, values: Mapping[str, str]) -> Mapping[str, Any]:
-        """Return the answer to a question, as `answer_to`; a chart, a report or a second reader finds it computed.
-
-        The answer is the same for all who ask the same on one day, as prices age by days; nobody may change it.
-        """
-        key = question.name, tuple(sorted(values.items())), date.today()
-        with self._lock:
-            if key in self._answers:
-                self._answers.move_to_end(key)
-                return self._answers[key]
-        answer = answer_to(question, values, self.catalog)
-        with self._lock:
-            self._answers[key] = answer
-            if len(self._answers) > KEPT:
-                self._answers.popitem(last=False)
-        return answer
+        """Return the answer to a question, as `answer_to`; a chart, a report or a second reader finds it computed."""
+        return self.answers.ask(question.name, values, lambda: answer_to(question, values, self.catalog))
 
     @cached_property
     def pages(self) -> tuple[tuple[str, str], ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import secrets
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -13,11 +12,13 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from groundplan.errors import GroundplanError, InputError, UnknownName
+from groundplan.atomic import write_whole
+from groundplan.errors import InputError, UnknownName
 
 PREFIX = "gp_"
 SECRET_BYTES = 32
 LONGEST_NAME = 64
+OWNER = 0o600  # reads and writes; nobody else does
 
 
 class Role(StrEnum):
@@ -118,16 +119,7 @@ def write_tokens(path: Path, tokens: Iterable[Token]) -> None:
         The file system refuses.
     """
     rows = [{**asdict(token), "expires": token.expires.isoformat()} for token in tokens]
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            json.dump({"tokens": rows}, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise GroundplanError(f"cannot write {path}: {error.strerror}", "choose another place") from None
+    write_whole(path, json.dumps({"tokens": rows}, indent=1).encode(), OWNER)
 
 
 def hashed(secret: str) -> str:

@@ -10,13 +10,78 @@ function query() {
   return new URLSearchParams(pairs).toString();
 }
 
+// What took long once is asked as a job: it tells how far it is, and can be stopped.
+const LONG_MS = 1000;
+const visit = performance.getEntriesByType("navigation")[0];
+let took = visit ? visit.responseStart - visit.requestStart : 0;
+let stop = () => {};
+
+async function begin(text, signal) {
+  const reply = await fetch("/api/v1/jobs", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ task: form.dataset.job, query: text }),
+    signal,
+  });
+  return reply.ok ? reply.json() : null; // what is wrong with it, the answer says
+}
+
+function follow(job, signal) {
+  const bar = document.createElement("progress");
+  bar.setAttribute("aria-label", "Computing");
+  const words = document.createElement("span");
+  words.textContent = "Computing ";
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = "Cancel";
+  const line = document.createElement("p");
+  line.className = "job";
+  line.append(bar, words, button);
+  answer.prepend(line);
+  return new Promise((over) => {
+    const events = new EventSource(job.links.events);
+    const end = (went) => {
+      events.close();
+      line.remove();
+      stop = () => {};
+      over(went);
+    };
+    stop = () => {
+      fetch(job.links.self, { method: "DELETE" });
+      end(false);
+    };
+    events.addEventListener("progress", (event) => {
+      const { done, total, what } = JSON.parse(event.data).progress;
+      if (total > 0) {
+        bar.max = total;
+        bar.value = done;
+      }
+      words.textContent = what ? what[0].toUpperCase() + what.slice(1) + " " : "Waiting ";
+    });
+    ["done", "failed"].forEach((name) => events.addEventListener(name, () => end(true)));
+    events.addEventListener("cancelled", () => end(false));
+    button.addEventListener("click", stop);
+    signal.addEventListener("abort", stop);
+  });
+}
+
 async function swap(text) {
   if (asked) asked.abort();
   asked = new AbortController();
+  const { signal } = asked;
   answer.setAttribute("aria-busy", "true");
+  const began = performance.now();
   try {
-    const reply = await fetch(form.dataset.answer + "?" + text, { signal: asked.signal });
+    if (form.dataset.job && took > LONG_MS) {
+      const job = await begin(text, signal);
+      if (job && !(await follow(job, signal))) {
+        if (!signal.aborted) answer.removeAttribute("aria-busy");
+        return;
+      }
+    }
+    const reply = await fetch(form.dataset.answer + "?" + text, { signal });
     answer.innerHTML = await reply.text();
+    took = performance.now() - began;
     answer.removeAttribute("aria-busy");
     document.dispatchEvent(new Event("answered"));
   } catch (error) {

@@ -1,0 +1,33 @@
+"""Files that are whole or not there."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+from groundplan.errors import GroundplanError
+
+EVERYBODY = 0o666  # less the umask
+
+
+def write_whole(path: Path, content: bytes, permissions: int = EVERYBODY) -> None:
+    """Write a file in one step: a reader finds the old file or the whole new one, never a part.
+
+    Raises
+    ------
+    GroundplanError
+        The file system refuses.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
+    try:
+        try:
+            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, permissions), "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise GroundplanError(f"cannot write {path}: {error.strerror}", "choose another place") from None
