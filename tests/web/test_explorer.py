@@ -13,8 +13,9 @@ from groundplan.finops.world.fleet import WorldSize
 from groundplan.finops.world.write import write_world
 from groundplan.tasks.finops.allocate import AllocateRequest, allocate
 from groundplan.tasks.finops.lake import import_files
+from groundplan.web.access.doors import Doors
+from groundplan.web.access.tokens import add_token
 from groundplan.web.app import create_app
-from groundplan.web.tokens import add_token
 
 HTML = {"accept": "text/html"}
 
@@ -34,7 +35,7 @@ def asker(lake: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
 
     def client(role: str, *teams: str) -> TestClient:
         secret = add_token(tokens, f"{role}{teams}", role, teams, 1.0)
-        app = create_app(tokens.parent, lake, tokens)
+        app = create_app(tokens.parent, lake, Doors(tokens))
         own = {"authorization": f"Bearer {secret}"}
         return TestClient(app, base_url="http://127.0.0.1", headers=own, raise_server_exceptions=False)
 

@@ -18,11 +18,12 @@ from fastapi.testclient import TestClient
 from starlette.routing import Mount
 
 from groundplan.errors import InputError, UnknownName
-from groundplan.web import guard
+from groundplan.web.access import guard
+from groundplan.web.access.doors import Doors
+from groundplan.web.access.guard import LARGEST_BODY
+from groundplan.web.access.tokens import Role, Token, add_token, hashed, holder, read_tokens, revoke_token, write_tokens
 from groundplan.web.app import create_app
-from groundplan.web.guard import LARGEST_BODY
 from groundplan.web.serving import Settings, serve
-from groundplan.web.tokens import Role, Token, add_token, hashed, holder, read_tokens, revoke_token, write_tokens
 
 HTML = {"accept": "text/html"}
 
@@ -35,7 +36,7 @@ def tokens(tmp_path: Path) -> Path:
 @pytest.fixture()
 def guarded(tokens: Path, tmp_path: Path) -> Iterator[tuple[TestClient, str]]:
     secret = add_token(tokens, "ann", "viewer", ["vision"], 1.0)
-    app = create_app(tmp_path, tokens=tokens, audit=tmp_path / "audit.log", hosts=("127.0.0.1", "localhost"))
+    app = create_app(tmp_path, doors=Doors(tokens), audit=tmp_path / "audit.log", hosts=("127.0.0.1", "localhost"))
     yield TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False), secret
 
 

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from groundplan.web.access.doors import Doors
+from groundplan.web.access.tokens import add_token
 from groundplan.web.app import create_app
 from groundplan.web.jobs import store as stores
 from groundplan.web.jobs.processes import Processes
 from groundplan.web.jobs.store import State, Status, Store
-from groundplan.web.tokens import add_token
 
 QUERY = "model=llama-3.1-8b&accelerator=h100-sxm&rate=5"
 LONG = "model=llama-3.1-8b&accelerator=h100-sxm&rate=4&count=300000"
@@ -157,7 +158,7 @@ def test_who_may_begin_see_and_stop_a_job(tmp_path: Path) -> None:
         {"authorization": f"Bearer {add_token(tokens, name, role, [], 1.0)}"}
         for name, role in (("ann", "editor"), ("bob", "editor"), ("eve", "viewer"))
     )
-    with TestClient(create_app(tmp_path / "jobs", tokens=tokens), base_url="http://127.0.0.1") as client:
+    with TestClient(create_app(tmp_path / "jobs", doors=Doors(tokens)), base_url="http://127.0.0.1") as client:
         body = {"task": "memory", "query": "model=7B"}
         assert client.post("/api/v1/jobs", json=body, headers=eve).status_code == 403
         job = client.post("/api/v1/jobs", json=body, headers=ann).json()

@@ -16,6 +16,9 @@ def server(
     workers: Annotated[int, typer.Option("--workers", metavar="N", help="Processes that answer.", min=1)] = 1,
     lake: Annotated[str | None, typer.Option("--lake", metavar="LAKE", help="Accounts to show.")] = None,
     tokens: Annotated[str | None, typer.Option("--tokens", metavar="FILE", help="Who may ask; see token add.")] = None,
+    oidc: Annotated[
+        str | None, typer.Option("--oidc", metavar="FILE", help="Provider that people log in with.")
+    ] = None,
     audit: Annotated[str | None, typer.Option("--audit", metavar="FILE", help="Log of who asked what.")] = None,
     jobs: Annotated[str | None, typer.Option("--jobs", metavar="DIR", help="Keeps long questions.")] = None,
 ) -> None:
@@ -27,7 +30,7 @@ def server(
         from groundplan.web.serving import Settings, serve
     except ImportError as error:
         raise MissingExtra("the web server", "server") from error
-    serve(Settings(host, port, workers, lake, tokens, audit, jobs))
+    serve(Settings(host, port, workers, lake, tokens, audit, jobs, oidc))
 
 
 def mcp(
@@ -59,7 +62,7 @@ def token_add(
     days: Annotated[float, typer.Option("--days", metavar="N", help="Until it expires.")] = 90.0,
 ) -> None:
     """Make a token and print it; it is shown this once."""
-    from groundplan.web.tokens import add_token
+    from groundplan.web.access.tokens import add_token
 
     typer.echo(add_token(tokens, name, role, team or [], days))
 
@@ -69,6 +72,6 @@ def token_revoke(
     tokens: TokenFile,
 ) -> None:
     """Take a token back; a running server knows within seconds."""
-    from groundplan.web.tokens import revoke_token
+    from groundplan.web.access.tokens import revoke_token
 
     revoke_token(tokens, name)

@@ -17,9 +17,11 @@ from starlette.routing import Route
 from groundplan import __version__
 from groundplan.catalog.catalog import load_catalog
 from groundplan.errors import GroundplanError
-from groundplan.web import api, explorer, guide_pages, health, library, login, pages, planning
-from groundplan.web.guard import Guard
-from groundplan.web.headers import SafeHeaders
+from groundplan.web import api, explorer, guide_pages, health, library, pages, planning
+from groundplan.web.access import login
+from groundplan.web.access.doors import Doors
+from groundplan.web.access.guard import Guard
+from groundplan.web.access.headers import SafeHeaders
 from groundplan.web.jobs import routes as job_routes
 from groundplan.web.jobs.processes import Processes
 from groundplan.web.problems import TITLES, problem, problem_of
@@ -31,7 +33,7 @@ DESCRIPTION = "Plan, prove and police machine-learning infrastructure. Quantitie
 def create_app(
     jobs: Path,
     lake: str | None = None,
-    tokens: Path | None = None,
+    doors: Doors | None = None,
     audit: Path | None = None,
     hosts: tuple[str, ...] = (),
 ) -> FastAPI:
@@ -43,7 +45,7 @@ def create_app(
         Folder of the long questions, one for all workers of a server.
     lake : str, optional
         Folder or URL of the accounts.
-    tokens, audit, hosts
+    doors, audit, hosts
         As `Guard` takes them.
     """
     site = Site(load_catalog(), lake, jobs)
@@ -69,8 +71,8 @@ def create_app(
     app.include_router(api.router(site))
     app.include_router(job_routes.router(site, processes, api.PREFIX))
     app.router.routes.append(Route("/api", partial(_described, app, site)))
-    app.router.routes.extend(login.routes(site, tokens))
-    app.add_middleware(Guard, tokens=tokens, audit=audit, hosts=hosts)
+    app.router.routes.extend(login.routes(site, doors))
+    app.add_middleware(Guard, doors=doors, audit=audit, hosts=hosts)
     app.add_middleware(SafeHeaders)
     app.add_middleware(health.Counted, routes=app.router.routes)
     for kind in (GroundplanError, RequestValidationError, HTTPException, Exception):

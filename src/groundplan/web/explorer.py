@@ -26,9 +26,9 @@ from groundplan.tasks.finops.allocate import AllocateRequest, allocate
 from groundplan.tasks.finops.anomalies import anomalies
 from groundplan.tasks.finops.recommend import recommend
 from groundplan.tasks.finops.statements import statements
+from groundplan.web.access.tokens import Role, Token
 from groundplan.web.problems import problem
 from groundplan.web.site import Site, blocks_of, query_of
-from groundplan.web.tokens import Role, Token
 
 HERE = "/explorer"
 KEYS = ("by", "from", "to", "column", "currency")

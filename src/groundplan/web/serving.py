@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +15,11 @@ from tempfile import TemporaryDirectory
 import uvicorn
 from fastapi import FastAPI
 
-from groundplan.errors import InputError
+from groundplan.errors import InputError, MissingExtra
+from groundplan.web.access.doors import Doors
+from groundplan.web.access.provider import read_provider
+from groundplan.web.access.tokens import read_tokens
 from groundplan.web.app import create_app
-from groundplan.web.tokens import read_tokens
 
 VARIABLE = "GROUNDPLAN_SERVER"  # how the settings reach the workers
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -35,6 +38,8 @@ class Settings:
     tokens: str | None = None
     audit: str | None = None
     jobs: str | None = None
+    oidc: str | None = None
+    key: str = ""
 
 
 def serve(settings: Settings) -> None:
@@ -45,17 +50,29 @@ def serve(settings: Settings) -> None:
     InputError
         An address that others reach, without a way to log in.
     """
-    if settings.tokens is None and settings.host not in LOOPBACK:
+    if settings.tokens is None and settings.oidc is None and settings.host not in LOOPBACK:
         raise InputError(
             f"{settings.host} can be reached by others, and nobody would have to log in",
-            "name a file of tokens (--tokens FILE; groundplan token add NAME --tokens FILE), or listen on 127.0.0.1",
+            "name a file of tokens (--tokens FILE; groundplan token add NAME --tokens FILE) or a provider "
+            "(--oidc FILE), or listen on 127.0.0.1",
         )
     if settings.tokens is not None and not read_tokens(Path(settings.tokens)):
         raise InputError(f"{settings.tokens} holds no token", "make one: groundplan token add NAME --tokens FILE")
+    if settings.oidc is not None:
+        _check_provider(Path(settings.oidc))
     with _folder_of_jobs(settings) as jobs:
-        os.environ[VARIABLE] = json.dumps(asdict(replace(settings, jobs=jobs)))
+        os.environ[VARIABLE] = json.dumps(asdict(replace(settings, jobs=jobs, key=secrets.token_urlsafe())))
         print(f"Groundplan on http://{settings.host}:{settings.port}", file=sys.stderr, flush=True)
         _run(settings)
+
+
+def _check_provider(path: Path) -> None:
+    """Say now what every worker would say."""
+    read_provider(path)
+    try:
+        import groundplan.web.access.oidc  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra("logging in by a provider", "oidc") from error
 
 
 @contextmanager
@@ -93,5 +110,6 @@ def application() -> FastAPI:
     settings = Settings(**json.loads(os.environ[VARIABLE]))
     assert settings.jobs is not None  # `serve` names a folder where nobody did
     hosts = LOOPBACK if settings.host in LOOPBACK else ()
-    tokens, audit = (Path(path) if path else None for path in (settings.tokens, settings.audit))
-    return create_app(Path(settings.jobs), settings.lake, tokens, audit, hosts)
+    tokens, audit, oidc = (Path(path) if path else None for path in (settings.tokens, settings.audit, settings.oidc))
+    doors = Doors(tokens, read_provider(oidc) if oidc else None, settings.key) if tokens or oidc else None
+    return create_app(Path(settings.jobs), settings.lake, doors, audit, hosts)

@@ -16,13 +16,13 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from groundplan.errors import InputError
 from groundplan.render import render
+from groundplan.web.access.tokens import Role
 from groundplan.web.jobs.processes import Processes
 from groundplan.web.jobs.store import Job, NoSuchJob, Status, TooManyJobs
 from groundplan.web.jobs.tasks import TASKS, request_in, values_in
 from groundplan.web.problems import PROBLEMS, problem
 from groundplan.web.requests import Body
 from groundplan.web.site import Site
-from groundplan.web.tokens import Role
 
 SCHEMA = "groundplan/job/1"
 LOOK_S = 0.2

@@ -16,17 +16,17 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from groundplan.web.access.doors import Doors
+from groundplan.web.access.tokens import Token
 from groundplan.web.problems import problem
-from groundplan.web.tokens import Token, holder, read_tokens
 
 COOKIE = "groundplan"
 LOGIN = "/login"
-OPEN = ("/healthz", "/readyz", LOGIN)  # asked without a token
+OPEN = ("/healthz", "/readyz", LOGIN, f"{LOGIN}/oidc", f"{LOGIN}/oidc/back")  # asked without a token
 OPEN_FOLDERS = ("/static/",)
 LARGEST_BODY = 1 << 20
 TOO_LARGE = f"the body is larger than {LARGEST_BODY // 1024} KiB"
 MANY, A_MINUTE = 1200, 60.0  # requests of one asker
-REREAD_S = 5.0
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -36,8 +36,8 @@ class Guard:
     Parameters
     ----------
     app : ASGI application
-    tokens : Path, optional
-        File of tokens; without one anyone who reaches the server may ask.
+    doors : Doors, optional
+        Who may come in; without them anyone who reaches the server may ask.
     audit : Path, optional
         File to which a line of JSON is added for each request.
     hosts : tuple of str
@@ -45,13 +45,12 @@ class Guard:
     """
 
     def __init__(
-        self, app: ASGIApp, tokens: Path | None = None, audit: Path | None = None, hosts: tuple[str, ...] = ()
+        self, app: ASGIApp, doors: Doors | None = None, audit: Path | None = None, hosts: tuple[str, ...] = ()
     ) -> None:
         self.app = app
-        self.tokens = tokens
+        self.doors = doors
         self.audit = audit
         self.hosts = hosts
-        self._read: tuple[float, list[Token]] = (0.0, [])
         self._asked: dict[str, tuple[float, int]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,7 +89,7 @@ class Guard:
             return problem(413, TOO_LARGE)
         if self._too_often(token.name if token else str((scope.get("client") or ("?",))[0])):
             return problem(429, f"more than {MANY} requests in a minute", "wait a minute", {"Retry-After": "60"})
-        if self.tokens is None or token is not None or path in OPEN or path.startswith(OPEN_FOLDERS):
+        if self.doors is None or token is not None or path in OPEN or path.startswith(OPEN_FOLDERS):
             return None
         if "text/html" in headers.get("accept", "") and scope["method"] in SAFE:
             return RedirectResponse(LOGIN, 303)
@@ -98,20 +97,13 @@ class Guard:
 
     def _token(self, scope: Scope) -> Token | None:
         """Return the token of a request: from its header, or of a page's cookie."""
-        if self.tokens is None:
+        if self.doors is None:
             return None
         headers = Headers(scope=scope)
         kind, _, secret = headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer":
             secret = cookie_of(headers.get("cookie", ""))
-        return holder(self.known(), secret.strip()) if secret else None
-
-    def known(self) -> list[Token]:
-        """Return the tokens of the file, as it was a few seconds ago at most."""
-        now = time.monotonic()
-        if self.tokens is not None and (not self._read[1] or now - self._read[0] > REREAD_S):
-            self._read = now, read_tokens(self.tokens)
-        return self._read[1]
+        return self.doors.holder(secret.strip())
 
     def _too_often(self, who: str) -> bool:
         now = time.monotonic()
@@ -121,7 +113,7 @@ class Guard:
             if len(self._asked) > 10_000:
                 self._asked.clear()
         self._asked[who] = since, count + 1
-        return self.tokens is not None and count >= MANY
+        return self.doors is not None and count >= MANY
 
     def _log(self, scope: Scope, token: Token | None, status: int) -> None:
         if self.audit is None:
