@@ -83,7 +83,7 @@ def _by_address(site: Site, question: Question) -> Callable[..., Response]:
 
 def _by_request(site: Site, question: Question) -> Callable[..., Response]:
     def ask(body: Any) -> Response:
-        return json_of(ask_by_request(question, body, site.catalog))
+        return json_of(ask_by_request(question, body, site.catalog, site.uploads))
 
     ask.__annotations__["body"] = body_of(question)
     return ask
@@ -100,7 +100,6 @@ def _parameters(question: Question) -> list[dict[str, Any]]:
             **({"example": question.example[field.key]} if field.key in question.example else {}),
         }
         for field in question.fields
-        if not field.is_file
     ]
 
 

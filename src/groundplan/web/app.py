@@ -26,6 +26,8 @@ from groundplan.web.jobs import routes as job_routes
 from groundplan.web.jobs.processes import Processes
 from groundplan.web.problems import TITLES, problem, problem_of
 from groundplan.web.site import Site, status_of
+from groundplan.web.uploads import bills
+from groundplan.web.uploads import routes as upload_routes
 
 DESCRIPTION = "Plan, prove and police machine-learning infrastructure. Quantities are numbers in base units or text."
 
@@ -66,10 +68,11 @@ def create_app(
         redoc_url=None,
         lifespan=living,
     )
-    for part in (pages, planning, library, guide_pages, explorer, health):
+    for part in (pages, planning, library, guide_pages, explorer, health, upload_routes, bills):
         app.router.routes.extend(part.routes(site))
     app.include_router(api.router(site))
     app.include_router(job_routes.router(site, processes, api.PREFIX))
+    app.include_router(upload_routes.router(site, api.PREFIX))
     app.router.routes.append(Route("/api", partial(_described, app, site)))
     app.router.routes.extend(login.routes(site, doors))
     app.add_middleware(Guard, doors=doors, audit=audit, hosts=hosts)

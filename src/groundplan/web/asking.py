@@ -10,6 +10,7 @@ from typing import Any
 from groundplan.catalog.catalog import Catalog
 from groundplan.errors import InputError, UnknownName
 from groundplan.questions.question import Field, Question
+from groundplan.web.uploads.store import Uploads, is_upload, name_of
 from groundplan.workload.models import SIZE, find_model
 
 LONGEST = 20_000  # characters of one value
@@ -39,7 +40,7 @@ def values_of(question: Question, pairs: Iterable[tuple[str, str]]) -> dict[str,
     return values
 
 
-def answer_to(question: Question, values: Mapping[str, str], catalog: Catalog) -> dict[str, Any]:
+def answer_to(question: Question, values: Mapping[str, str], catalog: Catalog, uploads: Uploads) -> dict[str, Any]:
     """Return the answer to a question asked over the web, by the JSON contract.
 
     Raises
@@ -48,23 +49,30 @@ def answer_to(question: Question, values: Mapping[str, str], catalog: Catalog) -
         What was asked is impossible, names what is in no catalog, or a file of this machine.
     """
     given = {
-        field.name: given_by(field, values[field.key], catalog) for field in question.fields if field.key in values
+        field.name: given_by(field, values[field.key], catalog, uploads)
+        for field in question.fields
+        if field.key in values
     }
-    return question.ask(given, catalog, as_of=values.get(AS_OF))
+    with uploads.nameless():
+        return question.ask(given, catalog, as_of=values.get(AS_OF))
 
 
-def given_by(field: Field, value: Any, catalog: Catalog) -> Any:
-    """Return the value of a field as the task takes it: never a path, for it would be one of this machine.
+def given_by(field: Field, value: Any, catalog: Catalog, uploads: Uploads | None) -> Any:
+    """Return the value of a field as the task takes it: a path only of an upload, others would be of this machine.
 
     Raises
     ------
     InputError, UnknownName
         A path, a model that the catalog does not know, or a mapping that is none.
     """
+    if uploads is not None and is_upload(value) and (field.is_file or field.names == "models"):
+        return str(uploads.path_of(value))
     if field.is_file:
-        raise InputError(f"{field.flag} reads a file, and this is not the machine it is on", f"leave {field.key} out")
+        raise InputError(
+            f"{field.flag} reads a file, and this is not the machine it is on", "send it: upload:HASH/NAME"
+        )
     if field.is_switch and isinstance(value, str):
-        return value.lower() in ("yes", "true", "on", "1") or None
+        return is_on(value) or None
     if field.names != "models":
         return value
     if isinstance(value, str) and value.startswith("{"):
@@ -74,13 +82,18 @@ def given_by(field: Field, value: Any, catalog: Catalog) -> Any:
             raise InputError(
                 "hf_config names a file, and this is not the machine it is on", "give the sizes themselves"
             )
-        return value if set(value) != {"name"} else given_by(field, value["name"], catalog)
+        return value if set(value) != {"name"} else given_by(field, value["name"], catalog, uploads)
     if len(str(value)) > LONGEST_NAME:
         raise InputError(f"{field.key} has {len(str(value)):,} characters", "give the name of a model")
     known = field.name == "draft" and value in WORDS_FOR_DRAFT
     if not known and not (isinstance(value, str) and (SIZE.fullmatch(value) or _is_row(value, catalog))):
         raise UnknownName("model", str(value), catalog.models)
     return value
+
+
+def is_on(text: str) -> bool:
+    """Say whether the text of a switch turns it on."""
+    return text.lower() in ("yes", "true", "on", "1")
 
 
 def _is_row(name: str, catalog: Catalog) -> bool:
@@ -110,12 +123,9 @@ def command_line(question: Question, values: Mapping[str, str]) -> str:
         if field.is_pair:
             words.append(field.flag.split("/")[field.choices.index(value)] if value in field.choices else field.flag)
         elif field.is_switch:
-            words += [field.flag] * bool(given_by(field, value, _NO_CATALOG))
+            words += [field.flag] * is_on(value)
         else:
-            words += [field.flag, value]
+            words += [field.flag, name_of(value) if is_upload(value) else value]
     if AS_OF in values:
         words += ["--as-of", values[AS_OF]]
     return shlex.join(words)
-
-
-_NO_CATALOG: Any = None  # switches need none

@@ -30,10 +30,11 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The inputs people set first, and the others; `is_open` where one of the others is set."""
+    """The inputs people set first, and the others."""
 
     first: tuple[Input, ...]
     more: tuple[Input, ...]
+    files: tuple[Input, ...]  # those that a file can be sent for
 
     @property
     def is_open(self) -> bool:
@@ -49,8 +50,11 @@ class Form:
 def form_of(question: Question, values: Mapping[str, str], prefix: str = "") -> Form:
     """Return the form of a question, filled with what is given; keys begin with `prefix`."""
     defaults = question.defaults()
-    inputs = [_input(field, values, defaults, prefix) for field in question.fields if not field.is_file]
-    return Form(tuple(inputs[:SHOWN]), tuple(inputs[SHOWN:]))
+    inputs = [_input(field, values, defaults, prefix) for field in question.fields]
+    files = [
+        one for one, field in zip(inputs, question.fields, strict=True) if field.is_file or field.names == "models"
+    ]
+    return Form(tuple(inputs[:SHOWN]), tuple(inputs[SHOWN:]), tuple(files))
 
 
 def _input(field: Field, values: Mapping[str, str], defaults: Mapping[str, Any], prefix: str) -> Input:

@@ -68,6 +68,7 @@ def _page(site: Site, question: Question, request: Request) -> Response:
         form=form,
         tables=site.names(form.tables),
         is_long=question.name in LONG,
+        sent=query_of(context["values"]),
         **context,
     )
 

@@ -83,7 +83,7 @@ def _refuse_files(node: Any, catalog: Catalog) -> None:
                     f"{key} names a file, and this is not the machine it is on", "give the numbers themselves"
                 )
             if key in ("model", "draft") and isinstance(value, str):
-                given_by(MODEL, value, catalog)
+                given_by(MODEL, value, catalog, None)
             _refuse_files(value, catalog)
     elif isinstance(node, list):
         for one in node:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, StrictBool, StrictFloat, StrictInt, create_model
@@ -12,6 +13,7 @@ from pydantic import Field as Described
 from groundplan.catalog.catalog import Catalog
 from groundplan.questions.question import Question
 from groundplan.web.asking import LONGEST, given_by
+from groundplan.web.uploads.store import Uploads
 
 
 class Body(BaseModel):
@@ -33,7 +35,9 @@ class PlanBody(Body):
         return {"brief": self.brief if isinstance(self.brief, str) else json.dumps(self.brief), **self.set}
 
 
-def ask_by_request(question: Question, body: BaseModel, catalog: Catalog) -> dict[str, Any]:
+def ask_by_request(
+    question: Question, body: BaseModel, catalog: Catalog, uploads: Uploads | None = None
+) -> dict[str, Any]:
     """Return the answer to a typed request, by the JSON contract.
 
     Raises
@@ -44,10 +48,11 @@ def ask_by_request(question: Question, body: BaseModel, catalog: Catalog) -> dic
     fields = {field.name: field for field in question.fields}
     given: Mapping[str, Any] = body.model_dump(exclude_unset=True)
     checked = {
-        name: given_by(fields[name], value, catalog) if name in fields and value is not None else value
+        name: given_by(fields[name], value, catalog, uploads) if name in fields and value is not None else value
         for name, value in given.items()
     }
-    return question.ask(checked, catalog)
+    with uploads.nameless() if uploads else nullcontext():
+        return question.ask(checked, catalog)
 
 
 def body_of(question: Question) -> type[BaseModel]:
@@ -57,9 +62,8 @@ def body_of(question: Question) -> type[BaseModel]:
     members: dict[str, Any] = {}
     for member, hint in get_type_hints(question.request_type).items():
         field = described.get(member)
-        if field is None or not field.is_file:
-            help_text = field.help if field else None
-            members[member] = (_accepted(hint), Described(defaults.get(member, ...), description=help_text))
+        help_text = field.help if field else None
+        members[member] = (_accepted(hint), Described(defaults.get(member, ...), description=help_text))
     model = create_model(question.request_type.__name__, __base__=Body, **members)
     example: Any = {question.field(key).name: value for key, value in question.example.items()}
     model.model_config["json_schema_extra"] = {"examples": [example]}

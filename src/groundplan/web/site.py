@@ -27,6 +27,7 @@ from groundplan.render.writers.escaping import escaped
 from groundplan.web.answers import Answers
 from groundplan.web.asking import answer_to
 from groundplan.web.jobs.store import Store
+from groundplan.web.uploads.store import Uploads
 
 QUESTIONS: tuple[Question, ...] = (
     calculators.MEMORY,
@@ -65,7 +66,7 @@ class Site:
     lake : str, optional
         Where the accounts lie.
     jobs : Path
-        Folder of the long questions.
+        Folder of the long questions and of the files that people send.
     """
 
     def __init__(self, catalog: Catalog, lake: str | None, jobs: Path) -> None:
@@ -73,6 +74,7 @@ class Site:
         self.lake = lake
         self.answers = Answers(jobs)
         self.jobs = Store(jobs)
+        self.uploads = Uploads(jobs)
         self._templates = Environment(
             loader=PackageLoader("groundplan.web"),
             autoescape=True,
@@ -87,7 +89,7 @@ class Site:
 
     def answer(self, question: Question, values: Mapping[str, str]) -> Mapping[str, Any]:
         """Return the answer to a question, as `answer_to`; a chart, a report or a second reader finds it computed."""
-        return self.answers.ask(question.name, values, lambda: answer_to(question, values, self.catalog))
+        return self.answers.ask(question.name, values, lambda: answer_to(question, values, self.catalog, self.uploads))
 
     @cached_property
     def pages(self) -> tuple[tuple[str, str], ...]:

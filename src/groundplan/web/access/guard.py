@@ -19,13 +19,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from groundplan.web.access.doors import Doors
 from groundplan.web.access.tokens import Token
 from groundplan.web.problems import problem
+from groundplan.web.uploads.store import LARGEST
 
 COOKIE = "groundplan"
 LOGIN = "/login"
 OPEN = ("/healthz", "/readyz", LOGIN, f"{LOGIN}/oidc", f"{LOGIN}/oidc/back")  # asked without a token
 OPEN_FOLDERS = ("/static/",)
 LARGEST_BODY = 1 << 20
-TOO_LARGE = f"the body is larger than {LARGEST_BODY // 1024} KiB"
+UPLOADS = ("/upload/", "/api/v1/uploads", "/explorer/import")
+LARGEST_UPLOAD = LARGEST + LARGEST_BODY  # the file and the form around it
 MANY, A_MINUTE = 1200, 60.0  # requests of one asker
 SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -72,7 +74,7 @@ class Guard:
                 await refused(scope, receive, logged)
                 return
             scope["token"] = token
-            await self.app(scope, _bounded(receive), logged)
+            await self.app(scope, _bounded(receive, scope["path"]), logged)
         finally:
             self._log(scope, token, status)
 
@@ -85,8 +87,8 @@ class Guard:
         if scope["method"] not in SAFE and headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return problem(403, "another site's page asked", "ask from a page of this server, or with a token")
         announced = headers.get("content-length", "0")
-        if not announced.isdigit() or int(announced[:20]) > LARGEST_BODY:
-            return problem(413, TOO_LARGE)
+        if not announced.isdigit() or int(announced[:20]) > largest(path):
+            return problem(413, _too_large(path))
         if self._too_often(token.name if token else str((scope.get("client") or ("?",))[0])):
             return problem(429, f"more than {MANY} requests in a minute", "wait a minute", {"Retry-After": "60"})
         if self.doors is None or token is not None or path in OPEN or path.startswith(OPEN_FOLDERS):
@@ -130,15 +132,24 @@ class Guard:
             file.write(json.dumps(line, ensure_ascii=True) + "\n")
 
 
-def _bounded(receive: Receive) -> Callable[[], Any]:
+def largest(path: str) -> int:
+    """Return the most bytes that a request to a path may send."""
+    return LARGEST_UPLOAD if path.startswith(UPLOADS) else LARGEST_BODY
+
+
+def _too_large(path: str) -> str:
+    return f"the body is larger than {largest(path) >> 10:,} KiB"
+
+
+def _bounded(receive: Receive, path: str) -> Callable[[], Any]:
     came = 0
 
     async def bounded() -> Message:
         nonlocal came
         message = await receive()
         came += len(message.get("body", b""))
-        if came > LARGEST_BODY:
-            raise HTTPException(413, TOO_LARGE)
+        if came > largest(path):
+            raise HTTPException(413, _too_large(path))
         return message
 
     return bounded

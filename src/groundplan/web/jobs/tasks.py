@@ -68,11 +68,11 @@ def answer_to_job(task: str, asked: Mapping[str, Any], site: Site, progress: Pro
         body = request_in(task, asked["request"])
         if isinstance(body, PlanBody):
             return planning.plan_of(body.values(), site.catalog)
-        return ask_by_request(BY_NAME[task], body, site.catalog)
+        return ask_by_request(BY_NAME[task], body, site.catalog, site.uploads)
     values = values_in(task, asked["query"])
     if task == planning.NAME:
         answer = planning.plan_of(values, site.catalog)
     else:
-        answer = answer_to(BY_NAME[task], values, site.catalog)
+        answer = answer_to(BY_NAME[task], values, site.catalog, site.uploads)
     site.answers.leave(task, values, answer)
     return answer

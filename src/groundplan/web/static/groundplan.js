@@ -108,6 +108,13 @@ if (form && answer) {
   addEventListener("popstate", () => location.reload());
 }
 
+// A file goes with what is typed by then.
+document.querySelectorAll("form[data-send]").forEach((send) => {
+  send.addEventListener("submit", () => {
+    send.action = send.action.split("?")[0] + "?" + query();
+  });
+});
+
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button[data-copy]");
   if (!button) return;

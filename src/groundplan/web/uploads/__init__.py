@@ -1,0 +1,1 @@
+"""Files that people send: models, request traces, bills. Bounded, named by their content, never trusted."""
