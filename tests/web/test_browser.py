@@ -154,3 +154,21 @@ def test_what_takes_long_shows_how_far_it_is_and_can_be_stopped(browser: Browser
     page.wait_for_function("text => document.querySelector('.headline').innerText !== text", arg=first)
     assert page.locator("p.job").count() == 0 and not wrong
     page.context.close()
+
+
+def test_a_chart_says_its_values_and_its_script_is_asked_for_where_there_is_one(browser: Browser, address: str) -> None:
+    page, wrong = _page(browser, address)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{address}/memory")
+    assert not any("vega" in url for url in asked)
+    page.goto(f"{address}/accuracy/memory")
+    page.locator("figure[data-chart]").first.scroll_into_view_if_needed()
+    page.wait_for_selector("figure[data-chart] svg", state="attached")
+    page.locator("figure[data-chart] .mark-symbol path").nth(3).hover(force=True)
+    page.wait_for_selector("#vg-tooltip-element.visible")
+    assert "measured" in page.locator("#vg-tooltip-element").inner_text()
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert not wrong
+    page.context.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
@@ -35,25 +36,52 @@ def svg(chart: Chart, name: str) -> str:
     MissingExtra
         When Altair or vl-convert is not installed.
     """
-    try:
-        import altair
-        import vl_convert
-    except ImportError as error:
-        raise MissingExtra("charts in reports", "charts") from error
+    described = spec(chart)
+    import vl_convert
+
+    text: str = vl_convert.vegalite_to_svg(described)
+    return _embedded(text, chart.title, name)
+
+
+def spec(chart: Chart) -> str:
+    """Return a chart as Vega-Lite JSON, which a browser draws with `bundle`.
+
+    Raises
+    ------
+    MissingExtra
+        When Altair or vl-convert is not installed.
+    """
+    if not available():
+        raise MissingExtra("charts in reports", "charts")
+    import altair
+
     chart = _drawable(chart)
     drawn = DRAWN[chart.kind](altair, chart)
     styled = (
         drawn.configure(
-            background="transparent", font="sans-serif", padding={"left": 24, "right": 24, "top": 10, "bottom": 10}
+            background="transparent",
+            font="sans-serif",
+            numberFormat=",.4~r",
+            padding={"left": 24, "right": 24, "top": 10, "bottom": 10},
         )
         .configure_view(stroke=None)
+        .configure_mark(tooltip=True)
         .configure_axis(
             labelColor=INK, titleColor=INK, gridColor=FAINT, domainColor=FAINT, tickColor=FAINT, labelLimit=260
         )
         .configure_legend(labelColor=INK, titleColor=INK, labelLimit=260)
     )
-    text: str = vl_convert.vegalite_to_svg(styled.to_json())
-    return _embedded(text, chart.title, name)
+    described: str = styled.to_json(indent=None)
+    return described
+
+
+@cache
+def bundle() -> str:
+    """Return the script that draws charts in a browser: Vega, Vega-Lite and Vega-Embed, as the wheel carries them."""
+    import vl_convert
+
+    script: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub asks for what it does not need
+    return script
 
 
 def _drawable(chart: Chart) -> Chart:

@@ -36,7 +36,7 @@ def routes(site: Site) -> list[BaseRoute]:
         Route(f"{CATALOG}/{{kind}}/{{name:path}}", partial(_row, site)),
         Route(ACCURACY, partial(_accuracy, site, proofs)),
         Route(f"{ACCURACY}/{{what}}", partial(_accuracy, site, proofs)),
-        Route(f"{ACCURACY}/{{what}}/chart/{{name}}.svg", partial(_chart, proofs)),
+        Route(f"{ACCURACY}/{{what}}/chart/{{name}}", partial(_chart, proofs)),
     ]
 
 

@@ -22,6 +22,7 @@ from groundplan.web.forms import form_of
 from groundplan.web.site import QUESTIONS, SHADES, Site, blocks_of, query_of, status_of
 
 SIDES = ("a", "b")
+FORMS = {"svg": "image/svg+xml", "json": "application/json"}
 LONG = ("simulate-serve",)  # may take seconds: asked as jobs where the browser has scripts
 
 
@@ -36,7 +37,7 @@ def routes(site: Site) -> list[BaseRoute]:
             Route(f"{path}/report", partial(_report, site, question)),
             Route(f"{path}/compare", partial(_compare, site, question)),
             Route(f"{path}/explain/{{metric}}", partial(_explain, site, question)),
-            Route(f"{path}/chart/{{name}}.svg", partial(_chart, site, question)),
+            Route(f"{path}/chart/{{name}}", partial(_chart, site, question)),
         ]
     return found
 
@@ -133,23 +134,23 @@ def _chart(site: Site, question: Question, request: Request) -> Response:
 
 
 def chart_of(document: Document, name: str) -> Response:
-    """Answer with a chart of a document; its name ends in the shade of the page, as in ``chart2.dark``.
+    """Answer with a chart of a document: ``chart2.dark.svg`` as a picture, ``chart2.dark.json`` as Vega-Lite.
 
     Raises
     ------
     UnknownName
-        It has no chart of that name, or there is no such shade.
+        It has no chart of that name, or there is no such shade or form.
     """
-    from groundplan.render.charts import INK, svg
+    from groundplan.render import charts
 
-    name, _, shade = name.partition(".")
-    charts = {f"chart{index}": block for index, block in enumerate(document.blocks) if isinstance(block, Chart)}
-    if name not in charts:
-        raise UnknownName("chart", name, charts)
-    if shade not in SHADES:
-        raise UnknownName("shade", shade, SHADES)
-    drawn = svg(charts[name], name).replace(INK, SHADES[shade])
-    return Response(drawn, media_type="image/svg+xml", headers={"Cache-Control": "private, max-age=3600"})
+    drawn = {f"chart{index}": block for index, block in enumerate(document.blocks) if isinstance(block, Chart)}
+    name, shade, form = [*name.split(".", 2), "", ""][:3]
+    for kind, one, known in (("chart", name, drawn), ("shade", shade, SHADES), ("form of a chart", form, FORMS)):
+        if one not in known:
+            raise UnknownName(kind, one, known)
+    text = charts.svg(drawn[name], name) if form == "svg" else charts.spec(drawn[name])
+    headers = {"Cache-Control": "private, max-age=3600"}
+    return Response(text.replace(charts.INK, SHADES[shade]), media_type=FORMS[form], headers=headers)
 
 
 def _compare(site: Site, question: Question, request: Request) -> Response:

@@ -53,7 +53,7 @@ def routes(site: Site) -> list[BaseRoute]:
         Route(f"{HERE}/answer", partial(_fragment, site)),
         Route(f"{HERE}/report", partial(_report, site)),
         Route(f"{HERE}/explain/{{metric}}", partial(_explain, site)),
-        Route(f"{HERE}/chart/{{name}}.svg", partial(_chart, site)),
+        Route(f"{HERE}/chart/{{name}}", partial(_chart, site)),
     ]
 
 

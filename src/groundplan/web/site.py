@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from groundplan.catalog.catalog import Catalog
 from groundplan.errors import GroundplanError
 from groundplan.questions import calculators, serving
 from groundplan.questions.question import Question
+from groundplan.render.charts import available, bundle
 from groundplan.render.document import Chart, ChartKind, Document
 from groundplan.render.writers import html
 from groundplan.render.writers.escaping import escaped
@@ -41,6 +44,7 @@ QUESTIONS: tuple[Question, ...] = (
 )
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 SHADES = {"light": "#1b1f24", "dark": "#e6edf3"}  # of the ink of charts
+BUNDLE = "vega.js"
 FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -84,7 +88,11 @@ class Site:
             auto_reload=False,
         )
         self._templates.globals.update(
-            version=__version__, catalog_version=catalog.version, site_pages=self.pages, static=self.address_of
+            version=__version__,
+            catalog_version=catalog.version,
+            site_pages=self.pages,
+            static=self.address_of,
+            bundle=self.bundle_address,
         )
 
     def answer(self, question: Question, values: Mapping[str, str]) -> Mapping[str, Any]:
@@ -126,12 +134,27 @@ class Site:
         """Return the address of a file that pages refer to."""
         return self._addresses[name]
 
+    @property
+    def bundle_address(self) -> str:
+        """The address of the script that draws charts; empty without what it takes."""
+        return f"/static/{BUNDLE}?v={version('vl-convert-python')}" if available() else ""
+
     def asset(self, request: Request) -> Response:
         """Answer with a file that pages refer to."""
-        asset = self.assets.get(request.path_params["name"])
+        name = request.path_params["name"]
+        if name == BUNDLE:
+            return self._bundle(request)
+        asset = self.assets.get(name)
         if asset is None:
             return Response(status_code=404)
         return Response(asset.content, media_type=asset.media_type, headers={"Cache-Control": FOREVER})
+
+    def _bundle(self, request: Request) -> Response:
+        """Answer with the script that draws charts, which other pages than those with charts never ask for."""
+        headers = {"Cache-Control": FOREVER, "Vary": "Accept-Encoding"}
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(_packed_bundle(), media_type=TYPES["js"], headers=headers | {"Content-Encoding": "gzip"})
+        return Response(bundle(), media_type=TYPES["js"], headers=headers)
 
     def html(self, template: str, status: int = 200, **context: Any) -> HTMLResponse:
         """Return a page or a part of one."""
@@ -146,17 +169,23 @@ class Site:
         return {table: sorted(getattr(self.catalog, table)) for table in tables}
 
 
+@cache
+def _packed_bundle() -> bytes:
+    return gzip.compress(bundle().encode())
+
+
 def blocks_of(document: Document, address: str, query: str) -> Markup:
     """Return the blocks of a document as HTML; charts are pictures at ``address/chart/NAME.svg?query``."""
 
     def figure(chart: Chart, name: str) -> str:
         if chart.kind is ChartKind.SHARES:  # the table of the same terms has bars
             return ""
-        title, source = escaped(chart.title), f"{address}/chart/{name}"
-        light, dark = (escaped(f"{source}.{shade}.svg?{query}") for shade in SHADES)
+        title, source, asked = escaped(chart.title), f"{address}/chart/{name}", escaped(query)
+        light, dark = (f"{source}.{shade}.svg?{asked}" for shade in SHADES)
         return (
-            f'<figure><figcaption>{title}</figcaption><picture><source media="(prefers-color-scheme: dark)" '
-            f'srcset="{dark}"><img loading="lazy" alt="" src="{light}"></picture></figure>'
+            f'<figure data-chart="{source}" data-query="{asked}" tabindex="0"><figcaption>{title}</figcaption><picture>'
+            f'<source media="(prefers-color-scheme: dark)" srcset="{dark}"><img loading="lazy" alt="" src="{light}">'
+            "</picture></figure>"
         )
 
     return Markup("\n".join(html.blocks(document, figure)))

@@ -122,6 +122,58 @@ document.addEventListener("click", async (event) => {
   button.textContent = "Copied";
 });
 
+// A chart that comes into view says its values under the pointer; the picture stays where that cannot be.
+const bundle = document.currentScript.dataset.bundle;
+let drawer = null;
+
+function loaded() {
+  drawer ??= new Promise((done, failed) => {
+    const script = document.createElement("script");
+    script.type = "module";
+    script.src = bundle;
+    script.onload = done;
+    script.onerror = failed;
+    document.head.append(script);
+    const tooltip = document.createElement("div"); // Vega would put it beside the page's landmarks
+    tooltip.id = "vg-tooltip-element";
+    document.querySelector("main").append(tooltip);
+  });
+  return drawer;
+}
+
+async function draw(figure) {
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const [reply] = await Promise.all([
+    fetch(`${figure.dataset.chart}.${dark ? "dark" : "light"}.json?${figure.dataset.query}`),
+    loaded(),
+  ]);
+  if (!reply.ok) return;
+  const place = document.createElement("div");
+  const title = figure.querySelector("figcaption").textContent;
+  await window.vegaEmbed(place, { ...(await reply.json()), description: title }, {
+    ast: true, // no code from text, which our policy forbids
+    actions: false,
+    renderer: "svg",
+    defaultStyle: false,
+    tooltip: { disableDefaultStyle: true },
+  });
+  figure.querySelector("picture").replaceWith(place);
+}
+
+const inView = new IntersectionObserver((seen) => {
+  seen.filter((one) => one.isIntersecting).forEach(({ target }) => {
+    inView.unobserve(target);
+    draw(target).catch(() => {});
+  });
+});
+
+function watchCharts() {
+  if (bundle) document.querySelectorAll("figure[data-chart]").forEach((figure) => inView.observe(figure));
+}
+
+watchCharts();
+document.addEventListener("answered", watchCharts);
+
 // A calculator inside the guide: the first line of its answer changes in place.
 document.querySelectorAll("form[data-live]").forEach((live) => {
   let waiting = 0;
