@@ -92,6 +92,17 @@ def test_a_node_is_divided_by_accelerator_seconds_and_the_rest_is_idle(small: Ca
     assert sum(row["gpu_hours"] for row in found.states) == 2 * 4 * 24
 
 
+def test_machines_without_telemetry_count_by_the_list_of_machines(tmp_path: Path, bill: Bill) -> None:
+    (tmp_path / "sacct.txt").write_text("\n".join([SACCT, _job(1, "a", "00:00:00", "12:00:00", 2, "n1")]) + "\n")
+    (tmp_path / "nodes.csv").write_text("gpu_model,gpu_capacity_num,cpu_num,node_name\nA100,4,96,n1\nA100,4,96,n9\n")
+    lake = str(tmp_path / "lake")
+    import_files(lake, [bill("bill.csv", [_node("n1", "96")], MORE), tmp_path / "sacct.txt", tmp_path / "nodes.csv"])
+    found = allocate(AllocateRequest(lake))
+    assert _costs(found) == {"a": Decimal(24), "(idle)": Decimal(72)}
+    hours = {row["state"]: row["gpu_hours"] for row in found.states if row["gpu_hours"]}
+    assert hours == {"unallocated": 72, "unmeasured": 24}
+
+
 def test_jobs_that_claim_more_than_the_node_has_share_it(small: Callable[..., AllocateResult]) -> None:
     jobs = [_job(1, "a", "00:00:00", "Unknown", 4, "n1"), _job(2, "b", "00:00:00", "Unknown", 4, "n1")]
     found = small([_node("n1", "10"), _node("n2", "1")], jobs)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ from groundplan.tasks.finops.allocate import AllocateRequest, allocate
 from groundplan.tasks.finops.lake import import_files
 from groundplan.tasks.finops.units import units
 
-from .conftest import charge
+from .conftest import COLUMNS, charge
 
 Bill = Callable[..., Path]
 
@@ -49,3 +51,27 @@ def test_what_the_lake_cannot_tell_is_unknown_and_says_what_it_needs(tmp_path: P
     import_files(lake, [bill("a.csv", [charge("1")])])
     rows = units(lake, load_catalog()).units
     assert all(row["value"] is None and row["how"].startswith("not known: needs ") for row in rows)
+
+
+def test_a_step_costs_what_ran_over_what_checkpoints_kept(tmp_path: Path, bill: Bill) -> None:
+    node = ("48", "48", "USD", "2026-05-01T00:00:00Z", "2026-05-02T00:00:00Z", "i-1", "", "n1")
+    jobs = "JobID|User|Account|State|Submit|Start|End|AllocTRES|NodeList\n" + "".join(
+        f"{job}|u|a|COMPLETED|2026-05-01T00:00:00|2026-05-01T00:00:00|2026-05-01T{end}|gres/gpu=2|n1\n"
+        for job, end in ((1, "12:00:00"), (2, "06:00:00"))
+    )
+    (tmp_path / "sacct.txt").write_text(jobs)
+    (tmp_path / "nodes.csv").write_text("gpu_model,gpu_capacity_num,cpu_num,node_name\nA100,4,96,n1\n")
+
+    def run(name: str, job: int, **metrics: list[int]) -> dict[str, Any]:
+        points = [
+            {"key": key, "value": 1.0, "timestamp": 1, "step": s} for key, steps in metrics.items() for s in steps
+        ]
+        tags = [{"key": "slurm_job_id", "value": str(job)}]
+        return {"info": {"run_id": name, "status": "FINISHED"}, "data": {"metrics": points, "tags": tags}}
+
+    tracked = {"runs": [run("r1", 1, loss=[1000], checkpoint_saved=[400, 800]), run("r2", 2, loss=[500])]}
+    (tmp_path / "runs.json").write_text(json.dumps(tracked))
+    files = [tmp_path / name for name in ("sacct.txt", "nodes.csv", "runs.json")]
+    import_files(str(tmp_path / "lake"), [bill("bill.csv", [node], (*COLUMNS, "ResourceName")), *files])
+    found = {row["name"]: row for row in units(str(tmp_path / "lake"), load_catalog()).units}
+    assert found["checkpointed step"]["value"] == pytest.approx(12 / 800)  # job 1 held half of n1 for half a day

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,6 +17,7 @@ from groundplan.finops.states import State
 
 JOULES_PER_KWH = 3.6e6
 NOT_KNOWN = "not known"
+CHECKPOINT = "checkpoint"  # in the name of a metric that is logged at the steps that were kept
 PROVIDERS = {"AWS": "aws", "Amazon Web Services": "aws", "Microsoft": "azure", "Google Cloud": "gcp", "Google": "gcp"}
 
 
@@ -79,6 +81,20 @@ def _runs(connection: Any) -> Iterator[Unit]:
     yield _ratio("completed run", cost, done["runs"] if done else 0, "USD", how, "jobs")
     how = "cost of all jobs that ended over the accelerator-hours of those that completed"
     yield _ratio("goodput accelerator-hour", cost, hours, "USD/h", how, "jobs")
+    yield _checkpointed(connection)
+
+
+def _checkpointed(connection: Any) -> Unit:
+    """Return what one step cost that a checkpoint kept; the steps after a run's last checkpoint are paid and lost."""
+    cost, steps = Decimal(0), 0
+    for row in rows(connection, query_text("checkpoints")):
+        logged = json.loads(row["metrics"] or "{}")
+        kept = [int(step) for name, points in logged.items() if CHECKPOINT in name.lower() for step, _ in points]
+        if kept:
+            cost, steps = cost + row["cost"], steps + max(kept)
+    how = "cost of the tracked runs that log checkpoints over the steps up to the last one of each"
+    missing = "runs with a job id and a metric that says checkpoint at the steps that were kept"
+    return _ratio("checkpointed step", cost if steps else None, steps, "USD", how, missing)
 
 
 def _services(connection: Any) -> Iterator[Unit]:

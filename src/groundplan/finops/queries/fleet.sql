@@ -1,9 +1,17 @@
 -- The fleet and who held it. Inputs: view charges, variables period_start and period_end.
--- capacity: accelerators of each node, as telemetry counted them.
+-- capacity: accelerators of each node, as telemetry counted them, else as the list of machines says.
 CREATE OR REPLACE TEMP TABLE capacity AS
-SELECT node, count(DISTINCT gpu) AS gpus
-FROM telemetry
-GROUP BY node;
+WITH seen AS (
+    SELECT node, count(DISTINCT gpu) AS gpus
+    FROM telemetry
+    GROUP BY node
+)
+SELECT node, gpus FROM seen
+UNION ALL
+SELECT nodes.node, CAST(nodes.gpus AS BIGINT) AS gpus
+FROM nodes
+ANTI JOIN seen USING (node)
+WHERE nodes.gpus > 0;
 
 -- fleet: what each node cost in each period that was charged, once a node and period.
 CREATE OR REPLACE TEMP TABLE fleet AS

@@ -25,7 +25,8 @@ WHERE job_id IS NOT NULL
   AND time < getvariable('period_end') + INTERVAL 1 DAY
 GROUP BY ALL;
 
--- Shares of states of a job on a node: of the day, else of the whole time, else nobody knows.
+-- Shares of states of a job on a node: of the day, else of the whole time, else nobody knows. Sums are of decimals, so
+-- that they do not depend on the order in which threads come to them.
 CREATE OR REPLACE TEMP TABLE state_costs AS
 WITH daily AS (
     SELECT node, job_id, day, state, samples / sum(samples) OVER (PARTITION BY node, job_id, day) AS share
@@ -35,7 +36,12 @@ WITH daily AS (
     FROM sampled
     GROUP BY node, job_id, state
 ), of_day AS (
-    SELECT node, job_id, date_trunc('day', since) AS day, sum(gpu_s) AS gpu_s, sum(CAST(cost AS DOUBLE)) AS cost
+    SELECT
+        node,
+        job_id,
+        date_trunc('day', since) AS day,
+        CAST(sum(CAST(gpu_s AS DECIMAL(38, 6))) AS DOUBLE) AS gpu_s,
+        CAST(sum(cost) AS DOUBLE) AS cost
     FROM pieces
     GROUP BY ALL
 ), known AS (
@@ -53,6 +59,10 @@ WITH daily AS (
     ANTI JOIN known USING (node, job_id, day)
     LEFT JOIN whole USING (node, job_id)
 )
-SELECT job_id, state, sum(gpu_s) AS gpu_s, sum(cost) AS cost
+SELECT
+    job_id,
+    state,
+    CAST(sum(CAST(gpu_s AS DECIMAL(38, 6))) AS DOUBLE) AS gpu_s,
+    CAST(sum(CAST(cost AS DECIMAL(38, 12))) AS DOUBLE) AS cost
 FROM split
 GROUP BY ALL;
