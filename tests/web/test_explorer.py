@@ -11,7 +11,8 @@ from fastapi.testclient import TestClient
 
 from groundplan.finops.world.fleet import WorldSize
 from groundplan.finops.world.write import write_world
-from groundplan.tasks.finops.allocate import AllocateRequest, allocate
+from groundplan.tasks.finops.allocate import AllocateRequest, allocate, narrowed
+from groundplan.tasks.finops.jobs import owner_jobs
 from groundplan.tasks.finops.lake import import_files
 from groundplan.web.access.doors import Doors
 from groundplan.web.access.tokens import add_token
@@ -68,10 +69,14 @@ def test_a_team_sees_its_rows_and_the_whole_total(lake: str, asker: Callable[...
     assert sum(Decimal(row["cost_usd"]) for row in found["rows"]) == Decimal(found["total_usd"])
     page = client.get("/explorer", headers=HTML).text
     assert mine in page and not any(f">{team}<" in page for team in others)
-    assert client.get(f"/explorer/statement/{mine}", headers=HTML).status_code == 200
+    for page in ("statement", "jobs"):
+        assert client.get(f"/explorer/{page}/{mine}", headers=HTML).status_code == 200
+    refused = client.get("/explorer?only=nobody", headers=HTML)  # the names that are told are its own
+    assert refused.status_code == 422 and not any(team in refused.text for team in others)
     for path in (
         f"/explorer/statement/{others[0]}", "/explorer/anomalies", "/explorer/recommendations", "/explorer?by=job",
-        "/api/v1/finops/allocate?by=user", f"/explorer/statement/{mine}?by=project",
+        "/api/v1/finops/allocate?by=user", f"/explorer/jobs/{others[0]}", f"/api/v1/finops/jobs/{others[0]}",
+        "/explorer/jobs/(idle)", f"/explorer/jobs/{mine}?by=user", f"/explorer/statement/{mine}?by=project",
     ):  # fmt: skip
         assert client.get(path).status_code == 403, path
 
@@ -80,3 +85,34 @@ def test_an_admin_sees_all(asker: Callable[..., TestClient]) -> None:
     client = asker("admin")
     assert len(client.get("/api/v1/finops/allocate?by=job").json()["rows"]) > 5
     assert client.get("/explorer/recommendations").status_code == 200
+
+
+def test_a_filter_hides_rows_and_changes_no_total(lake: str) -> None:
+    client = TestClient(create_app(Path(lake).parent, lake), base_url="http://127.0.0.1")
+    whole = client.get("/api/v1/finops/allocate").json()
+    two = [row["team"] for row in whole["rows"][:2]]
+    found = client.get("/api/v1/finops/allocate", params={"only": [*two, "busy"]}).json()
+    assert found["rows"] == whole["rows"][:2] and [row["state"] for row in found["states"]] == ["busy"]
+    assert found["total_usd"] == whole["total_usd"]
+    assert narrowed(whole, [*two, "busy"])["idle_usd"] == whole["idle_usd"]
+    assert Decimal(found["shown"]["usd"]) == sum(Decimal(row["cost_usd"]) for row in whole["rows"][:2])
+    assert found["shown"]["fleet_usd"] == narrowed(whole, two)["shown"]["states_usd"]  # all states, one or many shown
+    total = f"${Decimal(whole['total_usd']):,.2f}"
+    page = client.get("/explorer", params={"only": two}, headers=HTML).text
+    assert f"${Decimal(found['shown']['usd']):,.2f} of total {total}" in page
+    assert f'<tr class="total"><td>total</td><td class="number">{total}</td>' in page
+    assert client.get("/explorer", params={"only": "nobody"}, headers=HTML).status_code == 422
+
+
+@pytest.mark.parametrize("by", ["team", "user", "model"])
+def test_the_jobs_behind_a_row_sum_to_it(lake: str, by: str) -> None:
+    client = TestClient(create_app(Path(lake).parent, lake), base_url="http://127.0.0.1")
+    for row in client.get(f"/api/v1/finops/allocate?by={by}").json()["rows"]:
+        found = client.get(f"/api/v1/finops/jobs/{row[by]}?by={by}").json()
+        jobs = sum(Decimal(job["cost_usd"]) for job in found["jobs"])
+        others = sum(Decimal(found[key]) for key in ("idle_usd", "other_usd", "divided_usd"))
+        assert jobs + others == Decimal(row["cost_usd"]) == Decimal(found["cost_usd"])
+        assert found["idle_usd"] == "0" or row[by] == "(idle)"
+        assert all(job["hours"] > 0 and (job["useful"] is None or 0 <= job["useful"] <= 1) for job in found["jobs"])
+        listed = owner_jobs(AllocateRequest(lake, by), row[by], 2)
+        assert Decimal(listed.rest["cost_usd"]) == jobs - sum(Decimal(job["cost_usd"]) for job in listed.jobs)
