@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from fastapi.testclient import TestClient
 
 from groundplan.finops.world.fleet import WorldSize
 from groundplan.finops.world.write import write_world
 from groundplan.tasks.finops.allocate import AllocateRequest, allocate, narrowed
+from groundplan.tasks.finops.anomalies import anomalies
+from groundplan.tasks.finops.check import CheckRequest, check
 from groundplan.tasks.finops.jobs import owner_jobs
 from groundplan.tasks.finops.lake import import_files
 from groundplan.web.access.doors import Doors
@@ -30,13 +36,27 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def asker(lake: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TestClient]:
+def budgets(lake: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a budget of all and one of each team; that of the first team will be passed."""
+    rows = [row for row in allocate(AllocateRequest(lake)).rows if not row["team"].startswith("(")]
+    written: list[dict[str, Any]] = [{"name": "everything", "total": True, "limit": 1e9}]
+    limits = [1.2 * float(rows[0]["cost_usd"]), *(1e6 for _ in rows[1:])]
+    written += [{"team": row["team"], "limit": limit} for row, limit in zip(rows, limits, strict=True)]
+    path = tmp_path_factory.mktemp("budgets") / "budgets.yaml"
+    path.write_text(yaml.safe_dump({"budgets": written}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def asker(lake: str, budgets: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TestClient]:
     """Return a function that gives a client of a guarded server, with a token of a role and teams."""
     tokens = tmp_path_factory.mktemp("tokens") / "tokens.json"
 
+    numbers = count()
+
     def client(role: str, *teams: str) -> TestClient:
-        secret = add_token(tokens, f"{role}{teams}", role, teams, 1.0)
-        app = create_app(tokens.parent, lake, Doors(tokens))
+        secret = add_token(tokens, f"{role} {next(numbers)}", role, teams, 1.0)
+        app = create_app(tokens.parent, lake, Doors(tokens), budgets=budgets)
         own = {"authorization": f"Bearer {secret}"}
         return TestClient(app, base_url="http://127.0.0.1", headers=own, raise_server_exceptions=False)
 
@@ -116,3 +136,49 @@ def test_the_jobs_behind_a_row_sum_to_it(lake: str, by: str) -> None:
         assert all(job["hours"] > 0 and (job["useful"] is None or 0 <= job["useful"] <= 1) for job in found["jobs"])
         listed = owner_jobs(AllocateRequest(lake, by), row[by], 2)
         assert Decimal(listed.rest["cost_usd"]) == jobs - sum(Decimal(job["cost_usd"]) for job in listed.jobs)
+
+
+def test_budgets_burn_down_from_what_was_spent_to_the_forecast(lake: str, budgets: Path) -> None:
+    client = TestClient(create_app(Path(lake).parent, lake, budgets=budgets), base_url="http://127.0.0.1")
+    said = check(CheckRequest(lake, budgets)).to_dict()
+    found = client.get("/api/v1/finops/check").json()
+    assert found["budgets"] == said["budgets"] and len(found["budgets"]) > 3
+    for row in found["budgets"]:
+        spent = [Decimal(day["spent_usd"]) for day in row["days"]]
+        assert spent == sorted(spent) and spent[-1] == Decimal(row["spent_usd"])
+        assert Decimal(row["remaining_usd"]) == Decimal(row["limit_usd"]) - spent[-1]
+        assert row["days_ahead"][-1] == {"day": "2026-07-31", **row["forecast_usd"]}
+    will = [row for row in found["budgets"] if row["exceeds_on"]]
+    assert len(will) == 1
+    beyond = [day["day"] for day in will[0]["days_ahead"] if Decimal(day["value"]) > Decimal(will[0]["limit_usd"])]
+    assert will[0]["exceeds_on"] == beyond[0] > found["day"]
+    page = client.get("/explorer/budgets?as_of=2026-07-08", headers=HTML).text
+    charts = re.findall(r'(?:src|srcset)="(/explorer/budgets/chart/[^"]+)"', page)
+    assert len(charts) == 2 * len(found["budgets"]) and all(path.endswith("?as_of=2026-07-08") for path in charts)
+    assert client.get(charts[0]).text.startswith("<svg")
+    for query in ("as_of=soon", "x=1"):
+        assert client.get(f"/explorer/budgets?{query}", headers=HTML).status_code == 422
+
+
+def test_a_team_sees_its_budgets_alone(lake: str, asker: Callable[..., TestClient]) -> None:
+    mine, *others = [row["team"] for row in allocate(AllocateRequest(lake)).rows if not row["team"].startswith("(")]
+    client = asker("viewer", mine)
+    answer = client.get("/api/v1/finops/check")
+    assert [row["of"] for row in answer.json()["budgets"]] == [mine]
+    for text in (answer.text, client.get("/explorer/budgets", headers=HTML).text):
+        assert mine in text and not any(name in text for name in (*others, "everything"))
+    assert client.get("/explorer/anomalies/chart/chart0.light.svg").status_code == 403
+    assert client.get("/explorer/budgets/chart/chart3.light.svg").status_code == 422  # it has one chart
+    assert len(asker("admin").get("/api/v1/finops/check").json()["budgets"]) > len(others)
+
+
+def test_spend_by_day_is_drawn_above_its_shifts(lake: str) -> None:
+    client = TestClient(create_app(Path(lake).parent, lake), base_url="http://127.0.0.1")
+    daily = anomalies(lake).daily
+    assert [day["day"] for day in daily] == [f"2026-07-{n:02}" for n in range(1, 11)]
+    total = Decimal(client.get("/api/v1/finops/allocate").json()["total_usd"])
+    assert 0 < sum(Decimal(day["cost_usd"]) for day in daily) <= total
+    page = client.get("/explorer/anomalies", headers=HTML).text
+    (dark,) = re.findall(r'srcset="(/explorer/anomalies/chart/[^"]+)"', page)
+    assert client.get(dark).text.startswith("<svg")
+    assert client.get("/explorer/budgets", headers=HTML).status_code == 404  # none were named

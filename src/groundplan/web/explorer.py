@@ -1,4 +1,4 @@
-"""The accounts as pages: who pays, what was idle, what shifted, what to do; jobs and a statement for each owner.
+"""The accounts as pages: who pays and what was idle; the jobs and a statement for each owner.
 
 Who sees what: a token of some teams sees the rows of those, and all others as one row, so that a total never changes
 its meaning; an admin, and everybody on a server without tokens, sees all.
@@ -6,7 +6,7 @@ its meaning; an admin, and everybody on a server without tokens, sees all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -25,12 +25,9 @@ from groundplan.finops.states import State
 from groundplan.render.document import Table
 from groundplan.render.views import document_of
 from groundplan.tasks.finops.allocate import AllocateRequest, allocate, narrowed
-from groundplan.tasks.finops.anomalies import anomalies
 from groundplan.tasks.finops.jobs import owner_jobs
-from groundplan.tasks.finops.recommend import recommend
 from groundplan.tasks.finops.statements import statements
 from groundplan.web.access.tokens import Role, Token
-from groundplan.web.problems import problem
 from groundplan.web.site import Site, blocks_of
 
 HERE = "/explorer"
@@ -48,8 +45,6 @@ def routes(site: Site) -> list[BaseRoute]:
         Route(HERE, partial(_page, site)),
         Route(f"{HERE}/statement/{{owner:path}}", partial(_statement, site)),
         Route(f"{HERE}/jobs/{{owner:path}}", partial(_jobs, site)),
-        Route(f"{HERE}/anomalies", partial(_all, site, "Shifts of spend", partial(_anomalies, site))),
-        Route(f"{HERE}/recommendations", partial(_all, site, "What to do about waste", partial(_recommended, site))),
         Route("/api/v1/finops/allocate", partial(_json, site)),
         Route("/api/v1/finops/jobs/{owner:path}", partial(_jobs_json, site)),
     ]
@@ -81,7 +76,7 @@ def _asked(site: Site, request: Request) -> AllocateRequest:
     for key in values:
         if key not in KEYS:
             raise UnknownName("key", key, KEYS)
-    days = [_day(values.get(key, "")) for key in ("from", "to")]
+    days = [day_of(values.get(key, "")) for key in ("from", "to")]
     by = values.get("by") or "team"
     if by not in DIMENSIONS:
         raise UnknownName("dimension", by, DIMENSIONS)
@@ -89,7 +84,14 @@ def _asked(site: Site, request: Request) -> AllocateRequest:
     return AllocateRequest(str(site.lake), by, column, days[0], days[1], None, currency)
 
 
-def _day(text: str) -> datetime | None:
+def day_of(text: str) -> datetime | None:
+    """Return the day that a text of an address names; None where it is empty.
+
+    Raises
+    ------
+    InputError
+        It is no date.
+    """
     if not text.strip():
         return None
     try:
@@ -119,8 +121,9 @@ def _page(site: Site, request: Request) -> Response:
         "explorer.html", here=HERE, title="Cost explorer", document=document, table=tables[0],
         blocks=blocks_of(rest, HERE, ""), dimensions=DIMENSIONS, by=asked.by, linked=asked.by in TAGS,
         only=_only(request), names=[row[asked.by] for row in whole["rows"]][:MOST_NAMES], states=list(State),
-        values=dict(request.query_params), query=urlencode(pairs), own=_own(request),
-        row_query=urlencode([pair for pair in pairs if pair[0] != "only"]), sees_all=_sees_all(request),
+        values=dict(request.query_params), query=urlencode(pairs), own=own_teams(request),
+        row_query=urlencode([pair for pair in pairs if pair[0] != "only"]), sees_all=sees_all(request),
+        has_budgets=site.budgets is not None,
     )  # fmt: skip
 
 
@@ -167,34 +170,17 @@ def _owner_jobs(site: Site, request: Request, most: int | None) -> dict[str, Any
     return owner_jobs(asked, owner, most).to_dict() | {"lake": ""}
 
 
-def _own(request: Request) -> tuple[str, ...]:
+def own_teams(request: Request) -> tuple[str, ...]:
     """Return the teams of a token."""
     return tuple(getattr(request.scope.get("token"), "teams", ()))
 
 
 def _sees(request: Request, by: str, owner: str) -> bool:
     """Say whether a token sees what is behind an owner's row."""
-    return _sees_all(request) or (by == "team" and owner in _own(request))
+    return sees_all(request) or (by == "team" and owner in own_teams(request))
 
 
-def _sees_all(request: Request) -> bool:
+def sees_all(request: Request) -> bool:
+    """Say whether who asks sees the accounts of all."""
     token = request.scope.get("token")
     return token is None or token.role is Role.ADMIN
-
-
-def _all(site: Site, title: str, answer: Callable[[], dict[str, Any]], request: Request) -> Response:
-    if not _sees_all(request):
-        return problem(403, "this token does not see all accounts", "ask an administrator")
-    document = document_of(answer())
-    return site.html(
-        "document.html", here=HERE, title=title, back=HERE, document=document, error=None,
-        blocks=blocks_of(document, HERE, ""),
-    )  # fmt: skip
-
-
-def _anomalies(site: Site) -> dict[str, Any]:
-    return anomalies(str(site.lake)).to_dict()
-
-
-def _recommended(site: Site) -> dict[str, Any]:
-    return recommend(AllocateRequest(str(site.lake)), site.catalog).to_dict()
