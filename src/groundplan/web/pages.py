@@ -22,6 +22,7 @@ from groundplan.web.forms import form_of
 from groundplan.web.site import QUESTIONS, SHADES, Site, blocks_of, query_of, status_of
 
 SIDES = ("a", "b")
+SVG = "http://www.w3.org/2000/svg"  # without it a browser takes a file for no picture
 LONG = ("simulate-serve",)  # may take seconds: asked as jobs where the browser has scripts
 
 
@@ -147,7 +148,7 @@ def chart_of(document: Document, name: str) -> Response:
         raise UnknownName("chart", name, charts)
     if shade not in SHADES:
         raise UnknownName("shade", shade, SHADES)
-    drawn = svg(charts[name], name).replace(INK, SHADES[shade])
+    drawn = svg(charts[name], name).replace(INK, SHADES[shade]).replace("<svg ", f'<svg xmlns="{SVG}" ', 1)
     return Response(drawn, media_type="image/svg+xml", headers={"Cache-Control": "private, max-age=3600"})
 
 
