@@ -158,6 +158,10 @@ def test_budgets_burn_down_from_what_was_spent_to_the_forecast(lake: str, budget
     charts = re.findall(r'(?:src|srcset)="(/explorer/budgets/chart/[^"]+)"', page)
     assert len(charts) == 2 * len(found["budgets"]) and all(path.endswith("?as_of=2026-07-08") for path in charts)
     assert ElementTree.fromstring(client.get(charts[0]).text).tag == SVG  # what a browser takes for a picture
+    kept = budgets.read_text()
+    budgets.write_text(kept.replace("everything", "all of it"))  # a page shows the file as it is now
+    assert "all of it" in client.get("/explorer/budgets", headers=HTML).text
+    budgets.write_text(kept)
     for query in ("as_of=soon", "x=1"):
         assert client.get(f"/explorer/budgets?{query}", headers=HTML).status_code == 422
 

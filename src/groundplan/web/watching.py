@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from groundplan.errors import UnknownName
+from groundplan.finops.lake.lake import Lake
 from groundplan.render.views import document_of
 from groundplan.tasks.finops.allocate import AllocateRequest
 from groundplan.tasks.finops.anomalies import anomalies
@@ -63,12 +64,13 @@ def _json(answer: Answer, request: Request) -> Response:
 
 def _anomalies(site: Site, request: Request) -> dict[str, Any]:
     _refuse_teams(request)
-    return anomalies(str(site.lake)).to_dict()
+    return _held(site, "anomalies", {}, lambda: anomalies(str(site.lake)).to_dict())
 
 
 def _recommended(site: Site, request: Request) -> dict[str, Any]:
     _refuse_teams(request)
-    return recommend(AllocateRequest(str(site.lake)), site.catalog).to_dict()
+    asked = AllocateRequest(str(site.lake))
+    return _held(site, "recommend", {}, lambda: recommend(asked, site.catalog).to_dict())
 
 
 def _budgets(site: Site, budgets: Path, request: Request) -> dict[str, Any]:
@@ -77,9 +79,17 @@ def _budgets(site: Site, budgets: Path, request: Request) -> dict[str, Any]:
         if key != "as_of":
             raise UnknownName("key", key, ("as_of",))
     day = day_of(request.query_params.get("as_of", ""))
-    answer = check(CheckRequest(str(site.lake), budgets, as_of=day.date() if day else None)).to_dict()
+    asked = CheckRequest(str(site.lake), budgets, as_of=day.date() if day else None)
+    written = {"changed": str(budgets.exists() and budgets.stat().st_mtime_ns), "as_of": str(asked.as_of)}
+    answer = _held(site, "check", written, lambda: check(asked).to_dict())
     answer = answer if sees_all(request) else held_by(answer, own_teams(request))
-    return answer | {"lake": ""}
+    return {**answer, "lake": ""}
+
+
+def _held(site: Site, task: str, values: dict[str, str], work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return an answer that holds until something is imported: a page and its charts compute it once."""
+    imports = str(len(Lake(str(site.lake)).commits))
+    return dict(site.answers.ask(f"finops {task}", {**values, "imports": imports}, work))
 
 
 def _refuse_teams(request: Request) -> None:
