@@ -143,6 +143,7 @@ FINOPS_COMMANDS: dict[str, Callable[..., Answer]] = {
     "total": finops.total,
     "quarantine": finops.quarantine,
     "allocate": finops.allocate,
+    "jobs": finops.jobs,
     "anomalies": finops.anomalies,
     "recommend": finops.recommend,
     "statements": finops.statements,

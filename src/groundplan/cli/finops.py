@@ -85,6 +85,9 @@ def allocate(
         Path | None,
         typer.Option("--rules", metavar="YAML", help="Whose tags and accounts are, how to divide the rest."),
     ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="NAME", help="Show these owners or states; totals stay.")
+    ] = None,
     currency: Currency = None,
     engine: On = "duckdb",
     *,
@@ -94,11 +97,31 @@ def allocate(
 
     Accelerators are divided by the seconds that jobs held them, everything else by its tags.
     """
-    from groundplan.tasks.finops.allocate import AllocateRequest
+    from groundplan.tasks.finops.allocate import AllocateRequest, narrowed
     from groundplan.tasks.finops.allocate import allocate as task
 
     request = AllocateRequest(lake, by, column, _day("--from", start), _day("--to", end), rules, currency, engine)
-    return task(request).to_dict()
+    return narrowed(task(request).to_dict(), only or ())
+
+
+def jobs(
+    lake: LakeAt,
+    of: Annotated[str, typer.Option("--of", metavar="NAME", help="Whose: the name of a row of finops allocate.")],
+    by: Annotated[str, typer.Option("--by", metavar="WHAT", help="team, project, user, experiment or model.")] = "team",
+    column: Money = "EffectiveCost",
+    start: From = None,
+    end: To = None,
+    rules: Annotated[Path | None, typer.Option("--rules", metavar="YAML", help="Whose tags and accounts are.")] = None,
+    currency: Currency = None,
+    *,
+    asked: Asked,
+) -> Answer:
+    """List the jobs behind a row of finops allocate: start, hours, GPUs, cost, useful share. They sum to the row."""
+    from groundplan.tasks.finops.allocate import AllocateRequest
+    from groundplan.tasks.finops.jobs import owner_jobs as task
+
+    request = AllocateRequest(lake, by, column, _day("--from", start), _day("--to", end), rules, currency)
+    return task(request, of).to_dict()
 
 
 def _day(flag: str, text: str | None) -> datetime | None:

@@ -19,6 +19,9 @@ def server(
     oidc: Annotated[
         str | None, typer.Option("--oidc", metavar="FILE", help="Provider that people log in with.")
     ] = None,
+    budgets: Annotated[
+        str | None, typer.Option("--budgets", metavar="YAML", help="Budgets to show; see finops check.")
+    ] = None,
     audit: Annotated[str | None, typer.Option("--audit", metavar="FILE", help="Log of who asked what.")] = None,
     jobs: Annotated[str | None, typer.Option("--jobs", metavar="DIR", help="Keeps long questions.")] = None,
 ) -> None:
@@ -30,7 +33,7 @@ def server(
         from groundplan.web.serving import Settings, serve
     except ImportError as error:
         raise MissingExtra("the web server", "server") from error
-    serve(Settings(host, port, workers, lake, tokens, audit, jobs, oidc))
+    serve(Settings(host, port, workers, lake, tokens, audit, jobs, oidc, budgets))
 
 
 def mcp(

@@ -18,6 +18,7 @@ HEIGHT = 260
 INK = "currentColor"  # the page's own text colour, light or dark
 FAINT = "#8886"
 BLUE = "#4c78a8"
+ORANGE, RED, GREEN = "#f58518", "#e45756", "#54a24b"
 PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"))
 DURATIONS = ((2 * 86400.0, 86400.0, "days"), (2 * 3600.0, 3600.0, "hours"), (120.0, 60.0, "minutes"))
 SYMBOLS = {"bytes": "B", "s": "s"}
@@ -205,7 +206,7 @@ def _duration(largest_s: float) -> tuple[float, str]:
 
 def _bridge(altair: Any, chart: Chart) -> Any:
     order = [str(point["step"]) for point in chart.points]
-    colour = altair.Scale(domain=["total", "more", "less"], range=[BLUE, "#e45756", "#54a24b"])
+    colour = altair.Scale(domain=["total", "more", "less"], range=[BLUE, RED, GREEN])
     return (
         altair.Chart(altair.Data(values=[dict(point) for point in chart.points]))
         .mark_bar(size=BAR_STEP)
@@ -219,6 +220,41 @@ def _bridge(altair: Any, chart: Chart) -> Any:
     )
 
 
+def _burn_down(altair: Any, chart: Chart) -> Any:
+    colour = altair.Color(
+        "line:N",
+        title=None,
+        scale=altair.Scale(domain=["spent", "forecast", "budget"], range=[BLUE, ORANGE, RED]),
+        legend=altair.Legend(orient="top"),
+    )
+    x, y = _days(altair), altair.Y("value:Q", title=f"{chart.unit} by then", axis=altair.Axis(format="$,.3~s"))
+    points = [dict(point) for point in chart.points]
+    lines = altair.Chart(altair.Data(values=points)).mark_line(strokeWidth=2.5).encode(x=x, y=y, color=colour)
+    band = altair.Chart(altair.Data(values=[point for point in points if "low" in point]))
+    area = band.mark_area(color=ORANGE, opacity=0.25).encode(x=x, y=altair.Y("low:Q"), y2="high:Q")
+    return (area + lines).properties(width=WIDTH, height=HEIGHT)
+
+
+def _time_line(altair: Any, chart: Chart) -> Any:
+    points = [dict(point) for point in chart.points if "day" in point]
+    spans = [dict(point) for point in chart.points if "start" in point]
+    causes = altair.Scale(domain=["price", "quantity", "mix"], range=[RED, ORANGE, GREEN])
+    line = altair.Chart(altair.Data(values=points)).mark_line(color=BLUE, strokeWidth=2)
+    y = altair.Y("value:Q", title=f"{chart.unit} a day", axis=altair.Axis(format="$,.3~s"))
+    drawn = line.encode(x=_days(altair), y=y)
+    if spans:
+        colour = altair.Color("cause:N", title="shifted by", scale=causes, legend=altair.Legend(orient="top"))
+        start = altair.X("start:T", scale=altair.Scale(type="utc"), title=None)
+        bands = altair.Chart(altair.Data(values=spans)).mark_rect(opacity=0.3)
+        drawn = bands.encode(x=start, x2="end:T", color=colour) + drawn
+    return drawn.properties(width=WIDTH, height=HEIGHT)
+
+
+def _days(altair: Any) -> Any:
+    axis = altair.Axis(format="%-d %b", tickCount=8, labelOverlap=True, grid=False)
+    return altair.X("day:T", title=None, scale=altair.Scale(type="utc"), axis=axis)
+
+
 DRAWN: Mapping[ChartKind, Callable[[Any, Chart], Any]] = {
     ChartKind.SHARES: _shares,
     ChartKind.FRONT: _front,
@@ -226,4 +262,6 @@ DRAWN: Mapping[ChartKind, Callable[[Any, Chart], Any]] = {
     ChartKind.AGREEMENT: _agreement,
     ChartKind.ERRORS: _errors,
     ChartKind.BRIDGE: _bridge,
+    ChartKind.BURN_DOWN: _burn_down,
+    ChartKind.TIME_LINE: _time_line,
 }

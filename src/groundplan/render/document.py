@@ -140,6 +140,8 @@ class ChartKind(StrEnum):
     MONTHS = "months"  # stacked cost per month
     AGREEMENT = "agreement"  # predicted against measured
     BRIDGE = "bridge"  # from one total to another, step by step
+    BURN_DOWN = "burn-down"  # a limit, what was spent by each day, and a forecast with its interval
+    TIME_LINE = "time-line"  # a value by day, and spans of days that are marked
     ERRORS = "errors"  # median and 90th percentile of the error, by set
 
 

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from groundplan import __version__
 from groundplan.catalog.catalog import load_catalog
 from groundplan.errors import GroundplanError
-from groundplan.web import api, explorer, guide_pages, health, library, pages, planning
+from groundplan.web import api, explorer, guide_pages, health, library, pages, planning, watching
 from groundplan.web.access import login
 from groundplan.web.access.doors import Doors
 from groundplan.web.access.guard import Guard
@@ -38,6 +38,7 @@ def create_app(
     doors: Doors | None = None,
     audit: Path | None = None,
     hosts: tuple[str, ...] = (),
+    budgets: Path | None = None,
 ) -> FastAPI:
     """Return the application.
 
@@ -49,8 +50,10 @@ def create_app(
         Folder or URL of the accounts.
     doors, audit, hosts
         As `Guard` takes them.
+    budgets : Path, optional
+        Held against the accounts; see `finops check`.
     """
-    site = Site(load_catalog(), lake, jobs)
+    site = Site(load_catalog(), lake, jobs, budgets)
     processes = Processes(site.jobs)
 
     @asynccontextmanager
@@ -68,7 +71,7 @@ def create_app(
         redoc_url=None,
         lifespan=living,
     )
-    for part in (pages, planning, library, guide_pages, explorer, health, upload_routes, bills):
+    for part in (pages, planning, library, guide_pages, explorer, watching, health, upload_routes, bills):
         app.router.routes.extend(part.routes(site))
     app.include_router(api.router(site))
     app.include_router(job_routes.router(site, processes, api.PREFIX))

@@ -1,4 +1,4 @@
-"""The accounts as pages: who pays, what was idle, what shifted, what to do; a statement for each owner.
+"""The accounts as pages: who pays and what was idle; the jobs and a statement for each owner.
 
 Who sees what: a token of some teams sees the rows of those, and all others as one row, so that a total never changes
 its meaning; an admin, and everybody on a server without tokens, sees all.
@@ -6,11 +6,12 @@ its meaning; an admin, and everybody on a server without tokens, sees all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,19 +20,19 @@ from starlette.routing import BaseRoute, Route
 
 from groundplan.errors import InputError, UnknownName
 from groundplan.finops.money import EFFECTIVE
-from groundplan.finops.rules import DIMENSIONS
+from groundplan.finops.rules import DIMENSIONS, TAGS
+from groundplan.finops.states import State
 from groundplan.render.document import Table
 from groundplan.render.views import document_of
-from groundplan.tasks.finops.allocate import AllocateRequest, allocate
-from groundplan.tasks.finops.anomalies import anomalies
-from groundplan.tasks.finops.recommend import recommend
+from groundplan.tasks.finops.allocate import AllocateRequest, allocate, narrowed
+from groundplan.tasks.finops.jobs import owner_jobs
 from groundplan.tasks.finops.statements import statements
 from groundplan.web.access.tokens import Role, Token
-from groundplan.web.problems import problem
-from groundplan.web.site import Site, blocks_of, query_of
+from groundplan.web.site import Site, blocks_of
 
 HERE = "/explorer"
-KEYS = ("by", "from", "to", "column", "currency")
+KEYS = ("by", "only", "from", "to", "column", "currency")
+MOST_JOBS, MOST_NAMES = 200, 60  # on a page
 OTHERS = "(other teams)"
 ADDED = ("cost_usd", "gpus_usd", "other_usd", "divided_usd")
 
@@ -43,9 +44,9 @@ def routes(site: Site) -> list[BaseRoute]:
     return [
         Route(HERE, partial(_page, site)),
         Route(f"{HERE}/statement/{{owner:path}}", partial(_statement, site)),
-        Route(f"{HERE}/anomalies", partial(_all, site, "Shifts of spend", partial(_anomalies, site))),
-        Route(f"{HERE}/recommendations", partial(_all, site, "What to do about waste", partial(_recommended, site))),
+        Route(f"{HERE}/jobs/{{owner:path}}", partial(_jobs, site)),
         Route("/api/v1/finops/allocate", partial(_json, site)),
+        Route("/api/v1/finops/jobs/{owner:path}", partial(_jobs_json, site)),
     ]
 
 
@@ -75,7 +76,7 @@ def _asked(site: Site, request: Request) -> AllocateRequest:
     for key in values:
         if key not in KEYS:
             raise UnknownName("key", key, KEYS)
-    days = [_day(values.get(key, "")) for key in ("from", "to")]
+    days = [day_of(values.get(key, "")) for key in ("from", "to")]
     by = values.get("by") or "team"
     if by not in DIMENSIONS:
         raise UnknownName("dimension", by, DIMENSIONS)
@@ -83,7 +84,14 @@ def _asked(site: Site, request: Request) -> AllocateRequest:
     return AllocateRequest(str(site.lake), by, column, days[0], days[1], None, currency)
 
 
-def _day(text: str) -> datetime | None:
+def day_of(text: str) -> datetime | None:
+    """Return the day that a text of an address names; None where it is empty.
+
+    Raises
+    ------
+    InputError
+        It is no date.
+    """
     if not text.strip():
         return None
     try:
@@ -97,32 +105,38 @@ def _allocated(site: Site, request: Request) -> tuple[AllocateRequest, dict[str,
     return asked, seen(allocate(asked).to_dict(), asked.by, request.scope.get("token"))
 
 
+def _only(request: Request) -> list[str]:
+    return [name for name in request.query_params.getlist("only") if name]
+
+
 def _page(site: Site, request: Request) -> Response:
-    asked, answer = _allocated(site, request)
-    document = document_of(answer)
+    asked, whole = _allocated(site, request)
+    document = document_of(narrowed(whole, _only(request)))
     tables = [block for block in document.blocks if isinstance(block, Table)]
     rest = type(document)(
         document.schema, "", "", document.tone, tuple(b for b in document.blocks if b is not tables[0])
     )
+    pairs = [(key, text) for key, text in request.query_params.multi_items() if text]
     return site.html(
         "explorer.html", here=HERE, title="Cost explorer", document=document, table=tables[0],
-        blocks=blocks_of(rest, HERE, ""), dimensions=DIMENSIONS, by=asked.by, linked=asked.by in ("team", "project"),
-        values=dict(request.query_params), query=query_of({k: v for k, v in request.query_params.items() if v}),
-        sees_all=_sees_all(request),
+        blocks=blocks_of(rest, HERE, ""), dimensions=DIMENSIONS, by=asked.by, linked=asked.by in TAGS,
+        only=_only(request), names=[row[asked.by] for row in whole["rows"]][:MOST_NAMES], states=list(State),
+        values=dict(request.query_params), query=urlencode(pairs), own=own_teams(request),
+        row_query=urlencode([pair for pair in pairs if pair[0] != "only"]), sees_all=sees_all(request),
+        has_budgets=site.budgets is not None,
     )  # fmt: skip
 
 
 def _json(site: Site, request: Request) -> Response:
     from groundplan.web.api import json_of
 
-    return json_of(_allocated(site, request)[1])
+    return json_of(narrowed(_allocated(site, request)[1], _only(request)))
 
 
 def _statement(site: Site, request: Request) -> Response:
     asked, owner = _asked(site, request), request.path_params["owner"]
-    teams = getattr(request.scope.get("token"), "teams", ())
-    if not _sees_all(request) and (asked.by != "team" or owner not in teams):
-        return problem(403, "this token does not see that statement", "ask an administrator")
+    if not _sees(request, asked.by, owner):
+        raise HTTPException(403, "this token does not see that statement")
     found = {one.owner: one for one in statements(asked)}
     if owner not in found:
         raise UnknownName(asked.by, owner, found)
@@ -134,24 +148,39 @@ def _statement(site: Site, request: Request) -> Response:
     )  # fmt: skip
 
 
-def _sees_all(request: Request) -> bool:
-    token = request.scope.get("token")
-    return token is None or token.role is Role.ADMIN
-
-
-def _all(site: Site, title: str, answer: Callable[[], dict[str, Any]], request: Request) -> Response:
-    if not _sees_all(request):
-        return problem(403, "this token does not see all accounts", "ask an administrator")
-    document = document_of(answer())
+def _jobs(site: Site, request: Request) -> Response:
+    found = _owner_jobs(site, request, MOST_JOBS)
+    document, back = document_of(found), f"{HERE}?{request.url.query}"
     return site.html(
-        "document.html", here=HERE, title=title, back=HERE, document=document, error=None,
+        "document.html", here=HERE, title=document.title, back=back, document=document, error=None,
         blocks=blocks_of(document, HERE, ""),
     )  # fmt: skip
 
 
-def _anomalies(site: Site) -> dict[str, Any]:
-    return anomalies(str(site.lake)).to_dict()
+def _jobs_json(site: Site, request: Request) -> Response:
+    from groundplan.web.api import json_of
+
+    return json_of(_owner_jobs(site, request, None))
 
 
-def _recommended(site: Site) -> dict[str, Any]:
-    return recommend(AllocateRequest(str(site.lake)), site.catalog).to_dict()
+def _owner_jobs(site: Site, request: Request, most: int | None) -> dict[str, Any]:
+    asked, owner = _asked(site, request), request.path_params["owner"]
+    if not _sees(request, asked.by, owner):
+        raise HTTPException(403, "this token does not see those jobs")
+    return owner_jobs(asked, owner, most).to_dict() | {"lake": ""}
+
+
+def own_teams(request: Request) -> tuple[str, ...]:
+    """Return the teams of a token."""
+    return tuple(getattr(request.scope.get("token"), "teams", ()))
+
+
+def _sees(request: Request, by: str, owner: str) -> bool:
+    """Say whether a token sees what is behind an owner's row."""
+    return sees_all(request) or (by == "team" and owner in own_teams(request))
+
+
+def sees_all(request: Request) -> bool:
+    """Say whether who asks sees the accounts of all."""
+    token = request.scope.get("token")
+    return token is None or token.role is Role.ADMIN

@@ -23,6 +23,7 @@ from groundplan.web.site import QUESTIONS, SHADES, Site, blocks_of, query_of, st
 
 SIDES = ("a", "b")
 FORMS = {"svg": "image/svg+xml", "json": "application/json"}
+SVG = "http://www.w3.org/2000/svg"  # without it a browser takes a file for no picture
 LONG = ("simulate-serve",)  # may take seconds: asked as jobs where the browser has scripts
 
 
@@ -149,6 +150,7 @@ def chart_of(document: Document, name: str) -> Response:
         if one not in known:
             raise UnknownName(kind, one, known)
     text = charts.svg(drawn[name], name) if form == "svg" else charts.spec(drawn[name])
+    text = text.replace("<svg ", f'<svg xmlns="{SVG}" ', 1)
     headers = {"Cache-Control": "private, max-age=3600"}
     return Response(text.replace(charts.INK, SHADES[shade]), media_type=FORMS[form], headers=headers)
 

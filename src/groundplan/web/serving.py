@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from groundplan.errors import InputError, MissingExtra
+from groundplan.finops.budgets.reading import read_budgets
 from groundplan.web.access.doors import Doors
 from groundplan.web.access.provider import read_provider
 from groundplan.web.access.tokens import read_tokens
@@ -39,6 +40,7 @@ class Settings:
     audit: str | None = None
     jobs: str | None = None
     oidc: str | None = None
+    budgets: str | None = None
     key: str = ""
 
 
@@ -60,10 +62,18 @@ def serve(settings: Settings) -> None:
         raise InputError(f"{settings.tokens} holds no token", "make one: groundplan token add NAME --tokens FILE")
     if settings.oidc is not None:
         _check_provider(Path(settings.oidc))
+    if settings.budgets is not None:
+        _check_budgets(settings)
     with _folder_of_jobs(settings) as jobs:
         os.environ[VARIABLE] = json.dumps(asdict(replace(settings, jobs=jobs, key=secrets.token_urlsafe())))
         print(f"Groundplan on http://{settings.host}:{settings.port}", file=sys.stderr, flush=True)
         _run(settings)
+
+
+def _check_budgets(settings: Settings) -> None:
+    if settings.lake is None:
+        raise InputError("budgets are held against accounts, and none are named", "name them: --lake LAKE")
+    read_budgets(Path(str(settings.budgets)))
 
 
 def _check_provider(path: Path) -> None:
@@ -112,4 +122,5 @@ def application() -> FastAPI:
     hosts = LOOPBACK if settings.host in LOOPBACK else ()
     tokens, audit, oidc = (Path(path) if path else None for path in (settings.tokens, settings.audit, settings.oidc))
     doors = Doors(tokens, read_provider(oidc) if oidc else None, settings.key) if tokens or oidc else None
-    return create_app(Path(settings.jobs), settings.lake, doors, audit, hosts)
+    budgets = Path(settings.budgets) if settings.budgets else None
+    return create_app(Path(settings.jobs), settings.lake, doors, audit, hosts, budgets)

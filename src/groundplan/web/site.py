@@ -71,11 +71,14 @@ class Site:
         Where the accounts lie.
     jobs : Path
         Folder of the long questions and of the files that people send.
+    budgets : Path, optional
+        File of budgets that are held against the accounts.
     """
 
-    def __init__(self, catalog: Catalog, lake: str | None, jobs: Path) -> None:
+    def __init__(self, catalog: Catalog, lake: str | None, jobs: Path, budgets: Path | None = None) -> None:
         self.catalog = catalog
         self.lake = lake
+        self.budgets = budgets
         self.answers = Answers(jobs)
         self.jobs = Store(jobs)
         self.uploads = Uploads(jobs)

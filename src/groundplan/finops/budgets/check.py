@@ -31,6 +31,7 @@ class Status:
     burn: float | None  # spent over what an even month would have spent by now
     forecast: Forecast | None
     alerts: tuple[Alert, ...]
+    days: tuple[tuple[date, float], ...] = ()  # of the month so far: what was spent by the end of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +121,12 @@ def _month_status(budget: Budget, daily: _Daily) -> Status:
     day = daily.day
     start = day.replace(day=1)
     until = (start + timedelta(days=32)).replace(day=1)
-    spent = float(series[-day.day :].sum()) if day.day <= len(series) else float(series.sum())
+    by_now = np.cumsum(series[-day.day :])
+    spent = float(by_now[-1])
+    days = tuple((day - timedelta(days=len(by_now) - 1 - n), float(amount)) for n, amount in enumerate(by_now))
     even = budget.limit_usd * day.day / (until - start).days
     path = forecast(series, day, spent, until)
-    return Status(budget, spent, spent / even, path, tuple(_month_alerts(budget, spent, path)))
+    return Status(budget, spent, spent / even, path, tuple(_month_alerts(budget, spent, path)), days)
 
 
 def _month_alerts(budget: Budget, spent: float, path: Forecast) -> Iterable[Alert]:

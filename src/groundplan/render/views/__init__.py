@@ -31,6 +31,7 @@ VIEWS = {
     "finops-total": "finops.lake",
     "finops-quarantine": "finops.lake",
     "finops-allocate": "finops.allocate",
+    "finops-jobs": "finops.jobs",
     "finops-world": "finops.world",
     "finops-anomalies": "finops.anomalies",
     "finops-check": "finops.check",

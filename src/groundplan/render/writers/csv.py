@@ -30,6 +30,7 @@ TABLES = {
     "finops-anomalies": "anomalies",
     "finops-check": "budgets",
     "finops-variance": "steps",
+    "finops-jobs": "jobs",
     "finops-units": "units",
     "finops-recommend": "recommendations",
     "finops-statement": "lines",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from groundplan import __version__
+from groundplan.errors import UnknownName
 from groundplan.evidence import Result
 from groundplan.finops.allocation import THRESHOLDS, Period, Share
 from groundplan.finops.allocation import allocate as divide
@@ -86,6 +89,36 @@ def allocate(request: AllocateRequest) -> AllocateResult:
         rules={"shared": rules.shared, "idle": rules.idle},
         thresholds=dict(THRESHOLDS),
     )
+
+
+def narrowed(answer: Mapping[str, Any], only: Collection[str]) -> dict[str, Any]:
+    """Return an allocation of which some rows alone are shown; every total stays what it was.
+
+    Parameters
+    ----------
+    answer : mapping
+        The result of `allocate`, as JSON.
+    only : collection of str
+        Owners, states, or both; where none of a kind is named, all of it is shown.
+
+    Raises
+    ------
+    UnknownName
+        A name is neither the owner of a row nor a state.
+    """
+    by, rows, states = answer["by"], answer["rows"], answer["states"]
+    known = [*(row[by] for row in rows), *(row["state"] for row in states)]
+    for name in only:
+        if name not in known:
+            raise UnknownName(f"{by} or state", name, known)
+    kept = [row for row in rows if row[by] in only] or list(rows)
+    of_states = [row for row in states if row["state"] in only] or list(states)
+    shown = {
+        "usd": money_text(sum((Decimal(row["cost_usd"]) for row in kept), Decimal(0))),
+        "states_usd": money_text(sum((Decimal(row["cost_usd"]) for row in of_states), Decimal(0))),
+        "fleet_usd": money_text(sum((Decimal(row["cost_usd"]) for row in states), Decimal(0))),
+    }
+    return {**answer, "rows": kept, "states": of_states, **({"shown": shown} if only else {})}
 
 
 def period_of(request: AllocateRequest) -> Period:

@@ -8,9 +8,9 @@ from pathlib import Path
 from groundplan import __version__
 from groundplan.evidence import Result
 from groundplan.finops.anomalies import find
-from groundplan.finops.lake.engine import DUCKDB
+from groundplan.finops.lake.engine import DUCKDB, query_text, rows
 from groundplan.finops.lake.lake import Lake
-from groundplan.finops.money import EFFECTIVE, charges
+from groundplan.finops.money import EFFECTIVE, charges, money_text
 from groundplan.finops.rules import read_rules
 
 
@@ -41,6 +41,7 @@ class AnomaliesResult(Result):
     column: str
     currency: str
     anomalies: tuple[FoundAnomaly, ...]
+    daily: tuple[dict[str, str], ...]  # day, cost_usd: what usage cost
 
     @property
     def problems(self) -> tuple[FoundAnomaly, ...]:
@@ -81,4 +82,8 @@ def anomalies(
         )
         for anomaly in find(connection, read_rules(rules))
     )
-    return AnomaliesResult("groundplan/finops-anomalies/1", __version__, location, column, into, found)
+    daily = tuple(
+        {"day": row["day"].isoformat(), "cost_usd": money_text(row["cost"])}
+        for row in rows(connection, query_text("daily_usage"))
+    )
+    return AnomaliesResult("groundplan/finops-anomalies/1", __version__, location, column, into, found, daily)

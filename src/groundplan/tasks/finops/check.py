@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,6 +14,7 @@ from groundplan.finops.budgets.check import CRITICAL, Status
 from groundplan.finops.budgets.check import check as hold
 from groundplan.finops.budgets.deliver import Delivery, as_json
 from groundplan.finops.budgets.deliver import deliver as send
+from groundplan.finops.budgets.forecast import Forecast
 from groundplan.finops.budgets.prometheus import metrics as as_metrics
 from groundplan.finops.budgets.prometheus import rules as as_rules
 from groundplan.finops.budgets.reading import read_budgets
@@ -81,6 +83,16 @@ def check(request: CheckRequest) -> CheckResult:
     )
 
 
+def held_by(answer: Mapping[str, Any], teams: Collection[str]) -> dict[str, Any]:
+    """Return what `check` says of the budgets of some teams alone; nothing of any other is left."""
+    budgets = [row for row in answer["budgets"] if row["scope"] == "team" and row["of"] in teams]
+    names = {row["name"] for row in budgets}
+    alerts = [alert for alert in answer["alerts"] if alert["budget"] in names]
+    texts = {alert["text"] for alert in alerts}
+    problems = [text for text in answer["problems"] if text in texts]
+    return {**answer, "budgets": budgets, "alerts": alerts, "problems": problems, "deliveries": [], "metrics": ""}
+
+
 def prometheus_rules(budgets: Path) -> str:
     """Return alerting rules for the budgets of a file.
 
@@ -108,10 +120,21 @@ def _row(status: Status) -> dict[str, Any]:
         "burn": None if status.burn is None else round(status.burn, 6),
         "forecast_usd": {name: f"{getattr(path, at)[-1]:.2f}" for name, at in _ENDS.items()} if path and ends else None,
         "exceeds_on": exceeds.isoformat() if exceeds and status.spent <= budget.limit_usd else None,
+        "remaining_usd": f"{budget.limit_usd - status.spent:.2f}" if path else None,
+        "days": [{"day": day.isoformat(), "spent_usd": f"{spent:.2f}"} for day, spent in status.days],
+        "days_ahead": _ahead(path) if path and ends else [],
     }
 
 
 _ENDS = {"value": "middle", "low": "low", "high": "high"}
+
+
+def _ahead(path: Forecast) -> list[dict[str, str]]:
+    columns = [(name, getattr(path, at)) for name, at in _ENDS.items()]
+    return [
+        {"day": day.isoformat(), **{name: f"{values[n]:.2f}" for name, values in columns}}
+        for n, day in enumerate(path.days)
+    ]
 
 
 def _delivery(one: Delivery) -> dict[str, Any]:

@@ -26,14 +26,14 @@ def document(result: Mapping[str, Any]) -> Document:
     """Return the bill by owner, largest first, and by state."""
     currency, total = result["currency"], result["total_usd"]
     idle = sum((Decimal(amount) for amount in result["idle_usd"].values()), Decimal(0))
+    shown = result.get("shown")
     fleet = sum((Decimal(row["cost_usd"]) for row in result["states"]), Decimal(0))
+    fleet = Decimal(shown["fleet_usd"]) if shown else fleet
     days = f"{result['start'] or 'the first day'} to {result['end'] or 'the last'}"
     headline = f"{money(total, currency)} allocated by {result['by']}"
     if fleet:
         headline += f"; {_percent(idle, fleet)} of the accelerators' {money(str(fleet), currency)} bought no work"
-    facts = Facts(
-        "", (Fact("Period", days), Fact("Column", result["column"]), Fact("Rows sum to", money(total, currency)))
-    )
+    facts = Facts("", (Fact("Period", days), Fact("Column", result["column"]), *_sums(result)))
     columns = (
         Column(result["by"]),
         *(Column(name, right=True) for name in ("cost", "share", "accelerators", "other")),
@@ -50,7 +50,7 @@ def document(result: Mapping[str, Any]) -> Document:
         )
         for row in result["rows"]
     )
-    last = ("sum", money(total, currency), "100 %", "", "", "", "")
+    last = ("total", money(total, currency), "100 %", "", "", "", "")
     states = tuple(
         (row["state"], money(row["cost_usd"], currency), _percent(Decimal(row["cost_usd"]), fleet),
          f"{row['gpu_hours']:,.0f}", NOTES[row["state"]])
@@ -65,6 +65,18 @@ def document(result: Mapping[str, Any]) -> Document:
         blocks.append(Table("What the accelerators did", state_columns, states))
         blocks += shares_chart("What the accelerators did", points, currency)
     return Document(result["schema"], "Allocation", headline, Tone.PLAIN, tuple(blocks), footer(result, predicts=False))
+
+
+def _sums(result: Mapping[str, Any]) -> tuple[Fact, ...]:
+    """Return what the rows sum to; of rows that were chosen, also which part of the total they are."""
+    currency, total, shown = result["currency"], result["total_usd"], result.get("shown")
+    if not shown:
+        return (Fact("Rows sum to", money(total, currency)),)
+    found = [Fact("Shown", f"{money(shown['usd'], currency)} of total {money(total, currency)}")]
+    if shown["states_usd"] != shown["fleet_usd"]:
+        of = f"{money(shown['states_usd'], currency)} of total {money(shown['fleet_usd'], currency)}"
+        found.append(Fact("Shown of the accelerators", of))
+    return tuple(found)
 
 
 def _percent(part: Decimal, whole: Decimal) -> str:

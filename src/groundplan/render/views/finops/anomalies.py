@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from groundplan.render.document import Column, Document, Table, Tone
+from groundplan.render.document import Block, Chart, ChartKind, Column, Document, Table, Tone
 from groundplan.render.phrases import money
 from groundplan.render.views.parts import footer
 
@@ -33,8 +33,19 @@ def document(result: Mapping[str, Any]) -> Document:
         )
         for row in found
     )
+    chart = _time_line(result)
     if not found:
         nothing = "No shift of spend that the usual week does not explain"
-        return Document(result["schema"], "Anomalies", nothing, Tone.GOOD, (), footer(result, predicts=False))
+        return Document(result["schema"], "Anomalies", nothing, Tone.GOOD, tuple(chart), footer(result, predicts=False))
     table = Table("Shifts", columns, cells)
-    return Document(result["schema"], "Anomalies", headline, Tone.WARN, (table,), footer(result, predicts=False))
+    return Document(result["schema"], "Anomalies", headline, Tone.WARN, (*chart, table), footer(result, predicts=False))
+
+
+def _time_line(result: Mapping[str, Any]) -> list[Block]:
+    """Return spend by day with the shifts marked, where there are days enough to draw."""
+    if len(result["daily"]) < 2:
+        return []
+    days = [{"day": row["day"], "value": float(row["cost_usd"])} for row in result["daily"]]
+    shifts = [{"start": row["start"], "end": row["end"], "cause": row["cause"]} for row in result["anomalies"]]
+    title = "Spend a day" + (", with its shifts" if shifts else "")
+    return [Chart(ChartKind.TIME_LINE, title, result["currency"], (*days, *shifts))]
