@@ -92,6 +92,15 @@ def test_a_node_is_divided_by_accelerator_seconds_and_the_rest_is_idle(small: Ca
     assert sum(row["gpu_hours"] for row in found.states) == 2 * 4 * 24
 
 
+def test_a_job_that_was_begun_again_is_paid_once(small: Callable[..., AllocateResult]) -> None:
+    first, again = (
+        _job(1, "a", start, end, 4, "n1") for start, end in (("00:00:00", "06:00:00"), ("08:00:00", "12:00:00"))
+    )
+    again = again.replace("2026-05-01T00:00:00|", "2026-05-01T07:00:00|", 1)  # the same id, submitted later
+    found = small([_node("n1", "24"), _node("n2", "1")], [first, again])
+    assert _costs(found) == {"a": Decimal(10), "(idle)": Decimal(15)}
+
+
 def test_machines_without_telemetry_count_by_the_list_of_machines(tmp_path: Path, bill: Bill) -> None:
     (tmp_path / "sacct.txt").write_text("\n".join([SACCT, _job(1, "a", "00:00:00", "12:00:00", 2, "n1")]) + "\n")
     (tmp_path / "nodes.csv").write_text("gpu_model,gpu_capacity_num,cpu_num,node_name\nA100,4,96,n1\nA100,4,96,n9\n")

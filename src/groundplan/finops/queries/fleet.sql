@@ -28,20 +28,26 @@ WHERE charges.ChargePeriodStart >= getvariable('period_start')
   AND charges.ChargePeriodEnd > charges.ChargePeriodStart
 GROUP BY ALL;
 
--- held: what each job had on each node, and when; a job that runs on holds it to the end of what was charged.
+-- attempts: each time a job held accelerators; one that was begun again, or runs on two clusters, has its id twice.
+CREATE OR REPLACE TEMP TABLE attempts AS
+SELECT row_number() OVER (ORDER BY cluster, job_id, submit_time) AS attempt, jobs.*
+FROM jobs
+WHERE start_time IS NOT NULL
+  AND gpus > 0;
+
+-- held: what each attempt had on each node, and when; one that runs on holds it to the end of what was charged.
 CREATE OR REPLACE TEMP TABLE held AS
 SELECT
-    jobs.job_id,
-    jobs.cluster,
-    unnest(from_json(jobs.nodes, '["VARCHAR"]')) AS node,
-    jobs.gpus / greatest(json_array_length(jobs.nodes), 1) AS gpus,
-    jobs.start_time AS since,
-    coalesce(jobs.end_time, (SELECT max(until) FROM fleet)) AS until
-FROM jobs
-WHERE jobs.start_time IS NOT NULL
-  AND jobs.gpus > 0;
+    attempt,
+    job_id,
+    cluster,
+    unnest(from_json(nodes, '["VARCHAR"]')) AS node,
+    gpus / greatest(json_array_length(nodes), 1) AS gpus,
+    start_time AS since,
+    coalesce(end_time, (SELECT max(until) FROM fleet)) AS until
+FROM attempts;
 
--- pieces: the part of a node's charged period that a job held, as accelerator-seconds and as money. Where jobs
+-- pieces: the part of a node's charged period that an attempt held, as accelerator-seconds and as money. Where jobs
 -- claim more than the node has, each gets its part of it.
 CREATE OR REPLACE TEMP TABLE pieces AS
 WITH shared_time AS (
@@ -51,6 +57,7 @@ WITH shared_time AS (
         fleet.until,
         fleet.cost,
         fleet.gpus * (epoch(fleet.until) - epoch(fleet.since)) AS capacity_s,
+        held.attempt,
         held.job_id,
         held.gpus * (epoch(least(fleet.until, held.until)) - epoch(greatest(fleet.since, held.since))) AS gpu_s
     FROM fleet
@@ -65,6 +72,7 @@ WITH shared_time AS (
 SELECT
     node,
     since,
+    attempt,
     job_id,
     gpu_s * capacity_s / greatest(capacity_s, claimed_s) AS gpu_s,
     CAST(CAST(cost AS DOUBLE) * gpu_s / greatest(capacity_s, claimed_s) AS DECIMAL(38, 15)) AS cost

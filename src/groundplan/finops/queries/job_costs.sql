@@ -1,13 +1,13 @@
--- What each job cost, with what the scheduler says of it.
+-- What each attempt of a job cost, with what the scheduler says of it.
 SELECT
-    pieces.job_id,
-    any_value(jobs.account) AS account,
-    any_value(jobs."user") AS "user",
-    any_value(jobs.name) AS name,
-    any_value(jobs.labels) AS labels,
+    any_value(attempts.job_id) AS job_id,
+    any_value(attempts.account) AS account,
+    any_value(attempts."user") AS "user",
+    any_value(attempts.name) AS name,
+    any_value(attempts.labels) AS labels,
     sum(pieces.cost) AS cost,
     sum(pieces.gpu_s) AS gpu_s
 FROM pieces
-JOIN jobs USING (job_id)
-GROUP BY pieces.job_id
-ORDER BY pieces.job_id
+JOIN attempts USING (attempt)
+GROUP BY attempt
+ORDER BY attempt

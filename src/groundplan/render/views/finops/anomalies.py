@@ -10,6 +10,8 @@ from groundplan.render.document import Block, Chart, ChartKind, Column, Document
 from groundplan.render.phrases import money
 from groundplan.render.views.parts import footer
 
+FAR = 1e6  # sigmas of a cost where none was expected, or of none where one was
+
 
 def document(result: Mapping[str, Any]) -> Document:
     """Return the shifts, the dearest first."""
@@ -29,7 +31,7 @@ def document(result: Mapping[str, Any]) -> Document:
             *(row[key] for key in ("start", "end", "cause")),
             *(money(row[key], currency) for key in ("excess_usd", "expected_usd")),
             *(row[key] or "" for key in ("service", "sku", "team")),
-            f"{row['sigmas']:.1f}",
+            f"{row['sigmas']:.1f}" if abs(row["sigmas"]) < FAR else "new" if row["sigmas"] > 0 else "gone",
         )
         for row in found
     )

@@ -15,7 +15,7 @@ def document(result: Mapping[str, Any]) -> Document:
     budgets, alerts, currency = result["budgets"], result["alerts"], result["currency"]
     over = len(result["problems"])
     headline = f"{len(budgets)} budget{'s' if len(budgets) != 1 else ''} on {result['day']}: "
-    headline += f"{over} exceeded or about to be" if over else "none is exceeded"
+    headline += f"{over} exceeded, or hard and about to be" if over else "none is exceeded"
     columns = (
         Column("budget"),
         *(Column(name, detail=True) for name in ("of", "kind")),
