@@ -40,7 +40,8 @@ async def _talk() -> tuple[list[str], list[tuple[bool, str]]]:
 
 def test_tools_answer_as_the_api_does_and_say_what_is_wrong(web: TestClient) -> None:
     names, answers = anyio.run(_talk)
-    assert set(names) == {*(question.name for question in QUESTIONS), "plan", "catalog"}
+    asked = {*(question.name for question in QUESTIONS), "plan", "catalog", "diff", "explain", "validate", "calibrate"}
+    assert set(names) == asked | {"finops-tco"}
     said = json.loads(answers[0][1])
     api = web.post("/api/v1/memory", json=CALLS[0][1]).json()
     assert said == {key: value for key, value in api.items() if key != "explain"}

@@ -39,6 +39,7 @@ def server(
 def mcp(
     http: Annotated[bool, typer.Option("--http", help="Listen on this machine in place of standard input.")] = False,
     port: Annotated[int, typer.Option("--port", metavar="PORT", help="Of --http.", min=1, max=65535)] = 8701,
+    lake: Annotated[str | None, typer.Option("--lake", metavar="LAKE", help="Accounts to answer from.")] = None,
 ) -> None:
     """Give assistants the questions as tools (MCP).
 
@@ -49,9 +50,9 @@ def mcp(
     except ImportError as error:
         raise MissingExtra("the server for assistants", "mcp") from error
     if http:
-        serve_http("127.0.0.1", port)
+        serve_http("127.0.0.1", port, lake)
     else:
-        serve_stdio()
+        serve_stdio(lake)
 
 
 TokenFile = Annotated[Path, typer.Option("--tokens", metavar="FILE", help="File of tokens; only hashes are kept.")]

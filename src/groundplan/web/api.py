@@ -1,4 +1,4 @@
-"""The API: every question by address (GET, as pages and commands ask) and by its typed request (POST)."""
+"""The API: every task by its typed request (POST), questions by address too (GET, as pages and commands ask)."""
 
 from __future__ import annotations
 
@@ -6,67 +6,68 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from groundplan.questions.question import Question
 from groundplan.render import render
 from groundplan.web import planning
+from groundplan.web.access.tokens import sees_all
 from groundplan.web.asking import values_of
+from groundplan.web.operations import Ground, Operation, operations
 from groundplan.web.problems import PROBLEMS
-from groundplan.web.requests import PlanBody, ask_by_request, body_of
 from groundplan.web.site import QUESTIONS, Site
 
 PREFIX = "/api/v1"
 
 
-def router(site: Site) -> APIRouter:
-    """Return the routes of all questions."""
+def router(site: Site, ground: Ground) -> APIRouter:
+    """Return the routes of all operations, and of those that an address can ask."""
     found = APIRouter(prefix=PREFIX)
     for question in QUESTIONS:
-        path, answers = f"/{question.name}", {200: _answers(question), **PROBLEMS}
-        shared: dict[str, Any] = {"summary": question.summary, "responses": answers, "tags": [question.title]}
         found.add_api_route(
-            path,
+            f"/{question.name}",
             _by_address(site, question),
             methods=["GET"],
             operation_id=f"get-{question.name}",
             openapi_extra={"parameters": _parameters(question)},
-            **shared,
-        )
-        found.add_api_route(
-            path,
-            _by_request(site, question),
-            methods=["POST"],
-            operation_id=question.name,
-            description=question.details or None,
-            **shared,
+            summary=question.summary,
+            responses={200: _answers(question.name, question.summary), **PROBLEMS},
+            tags=[question.title],
         )
     _add_plan(found, site)
+    for one in operations().values():
+        if one.is_long or (one.of_lake and ground.lake is None):
+            continue
+        found.add_api_route(
+            f"/{one.name}",
+            _by_request(one, ground),
+            methods=["POST"],
+            operation_id=one.name,
+            summary=one.summary,
+            description=one.details or None,
+            responses={
+                200: _answers(one.name, one.summary),
+                **PROBLEMS,
+                **({403: PROBLEMS[422]} if one.of_lake else {}),
+            },
+            tags=[one.tag],
+        )
     return found
 
 
 def _add_plan(found: APIRouter, site: Site) -> None:
-    """Add the routes of the main question."""
-    answer = {"description": "The plan", "content": {"application/json": {"schema": {"type": "object"}}}}
-    shared: dict[str, Any] = {
-        "responses": {200: answer, **PROBLEMS},
-        "tags": ["Plan"],
-        "summary": "One brief, one plan.",
-    }
+    """Add the main question by address."""
 
     def by_address(request: Request) -> Response:
         return json_of(planning.answer(site, planning.values_of(request.query_params.multi_items())))
 
-    def by_brief(body: PlanBody) -> Response:
-        return json_of(planning.plan_of(body.values(), site.catalog))
-
     text = {"name": "brief", "in": "query", "required": False, "schema": {"type": "string"}}
+    summary = operations()[planning.NAME].summary
     found.add_api_route(
-        "/plan", by_address, methods=["GET"], operation_id="get-plan", openapi_extra={"parameters": [text]}, **shared
-    )
-    example = {"brief": planning.example_of("train")}
-    body = {"requestBody": {"content": {"application/json": {"example": example}}}}
-    found.add_api_route("/plan", by_brief, methods=["POST"], operation_id="plan", openapi_extra=body, **shared)
+        "/plan", by_address, methods=["GET"], operation_id="get-plan", openapi_extra={"parameters": [text]},
+        summary=summary, responses={200: _answers("plan", summary), **PROBLEMS}, tags=["Plan"],
+    )  # fmt: skip
 
 
 def ask_by_address(site: Site, question: Question, request: Request) -> Response:
@@ -81,11 +82,13 @@ def _by_address(site: Site, question: Question) -> Callable[..., Response]:
     return ask
 
 
-def _by_request(site: Site, question: Question) -> Callable[..., Response]:
-    def ask(body: Any) -> Response:
-        return json_of(ask_by_request(question, body, site.catalog, site.uploads))
+def _by_request(operation: Operation, ground: Ground) -> Callable[..., Response]:
+    def ask(body: Any, request: Request) -> Response:
+        if operation.of_lake and not sees_all(request.scope.get("token")):
+            raise HTTPException(403, "this token does not see all accounts")
+        return json_of(operation.ask(ground, body))
 
-    ask.__annotations__["body"] = body_of(question)
+    ask.__annotations__["body"] = operation.body
     return ask
 
 
@@ -103,10 +106,10 @@ def _parameters(question: Question) -> list[dict[str, Any]]:
     ]
 
 
-def _answers(question: Question) -> dict[str, Any]:
-    properties = {"schema": {"type": "string", "description": f"groundplan/{question.name}/N"}}
+def _answers(name: str, summary: str) -> dict[str, Any]:
+    properties = {"schema": {"type": "string", "description": f"groundplan/{name.replace('/', '-')}/N"}}
     schema = {"type": "object", "required": ["schema"], "properties": properties}
-    return {"description": question.summary, "content": {"application/json": {"schema": schema}}}
+    return {"description": summary, "content": {"application/json": {"schema": schema}}}
 
 
 def json_of(answer: Mapping[str, Any]) -> Response:

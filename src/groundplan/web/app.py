@@ -24,6 +24,7 @@ from groundplan.web.access.guard import Guard
 from groundplan.web.access.headers import SafeHeaders
 from groundplan.web.jobs import routes as job_routes
 from groundplan.web.jobs.processes import Processes
+from groundplan.web.operations import Ground
 from groundplan.web.problems import TITLES, problem, problem_of
 from groundplan.web.site import Site, status_of
 from groundplan.web.uploads import bills
@@ -54,7 +55,8 @@ def create_app(
         Held against the accounts; see `finops check`.
     """
     site = Site(load_catalog(), lake, jobs, budgets)
-    processes = Processes(site.jobs)
+    ground = Ground(site.catalog, lake, site.uploads)
+    processes = Processes(site.jobs, lake)
 
     @asynccontextmanager
     async def living(app: FastAPI) -> AsyncIterator[None]:
@@ -73,8 +75,8 @@ def create_app(
     )
     for part in (pages, planning, library, guide_pages, explorer, watching, health, upload_routes, bills):
         app.router.routes.extend(part.routes(site))
-    app.include_router(api.router(site))
-    app.include_router(job_routes.router(site, processes, api.PREFIX))
+    app.include_router(api.router(site, ground))
+    app.include_router(job_routes.router(site, ground, processes, api.PREFIX))
     app.include_router(upload_routes.router(site, api.PREFIX))
     app.router.routes.append(Route("/api", partial(_described, app, site)))
     app.router.routes.extend(login.routes(site, doors))

@@ -7,7 +7,6 @@ its meaning; an admin, and everybody on a server without tokens, sees all.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -18,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from groundplan.errors import InputError, UnknownName
+from groundplan.errors import UnknownName
 from groundplan.finops.money import EFFECTIVE
 from groundplan.finops.rules import DIMENSIONS, TAGS
 from groundplan.finops.states import State
@@ -27,7 +26,8 @@ from groundplan.render.views import document_of
 from groundplan.tasks.finops.allocate import AllocateRequest, allocate, narrowed
 from groundplan.tasks.finops.jobs import owner_jobs
 from groundplan.tasks.finops.statements import statements
-from groundplan.web.access.tokens import Role, Token
+from groundplan.web.access.tokens import Token, sees_all
+from groundplan.web.operations import day_of
 from groundplan.web.site import Site, blocks_of
 
 HERE = "/explorer"
@@ -58,7 +58,7 @@ def seen(answer: Mapping[str, Any], by: str, token: Token | None) -> dict[str, A
     HTTPException
         403: a token of some teams sees allocations by team only.
     """
-    if token is None or token.role is Role.ADMIN:
+    if token is None or sees_all(token):
         return dict(answer)
     if by != "team":
         raise HTTPException(403, "this token sees accounts by team")
@@ -84,22 +84,6 @@ def _asked(site: Site, request: Request) -> AllocateRequest:
     return AllocateRequest(str(site.lake), by, column, days[0], days[1], None, currency)
 
 
-def day_of(text: str) -> datetime | None:
-    """Return the day that a text of an address names; None where it is empty.
-
-    Raises
-    ------
-    InputError
-        It is no date.
-    """
-    if not text.strip():
-        return None
-    try:
-        return datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise InputError(f"{text[:40]!r} is no date", "write year-month-day, e.g. 2026-07-01") from None
-
-
 def _allocated(site: Site, request: Request) -> tuple[AllocateRequest, dict[str, Any]]:
     asked = _asked(site, request)
     return asked, seen(allocate(asked).to_dict(), asked.by, request.scope.get("token"))
@@ -122,7 +106,8 @@ def _page(site: Site, request: Request) -> Response:
         blocks=blocks_of(rest, HERE, ""), dimensions=DIMENSIONS, by=asked.by, linked=asked.by in TAGS,
         only=_only(request), names=[row[asked.by] for row in whole["rows"]][:MOST_NAMES], states=list(State),
         values=dict(request.query_params), query=urlencode(pairs), own=own_teams(request),
-        row_query=urlencode([pair for pair in pairs if pair[0] != "only"]), sees_all=sees_all(request),
+        row_query=urlencode([pair for pair in pairs if pair[0] != "only"]),
+        sees_all=sees_all(request.scope.get("token")),
         has_budgets=site.budgets is not None,
     )  # fmt: skip
 
@@ -177,10 +162,4 @@ def own_teams(request: Request) -> tuple[str, ...]:
 
 def _sees(request: Request, by: str, owner: str) -> bool:
     """Say whether a token sees what is behind an owner's row."""
-    return sees_all(request) or (by == "team" and owner in own_teams(request))
-
-
-def sees_all(request: Request) -> bool:
-    """Say whether who asks sees the accounts of all."""
-    token = request.scope.get("token")
-    return token is None or token.role is Role.ADMIN
+    return sees_all(request.scope.get("token")) or (by == "team" and owner in own_teams(request))

@@ -19,7 +19,9 @@ from groundplan.tasks.finops.allocate import AllocateRequest
 from groundplan.tasks.finops.anomalies import anomalies
 from groundplan.tasks.finops.check import CheckRequest, check, held_by
 from groundplan.tasks.finops.recommend import recommend
-from groundplan.web.explorer import HERE, day_of, own_teams, sees_all
+from groundplan.web.access.tokens import sees_all
+from groundplan.web.explorer import HERE, own_teams
+from groundplan.web.operations import day_of
 from groundplan.web.pages import chart_of
 from groundplan.web.site import Site, blocks_of
 
@@ -82,7 +84,7 @@ def _budgets(site: Site, budgets: Path, request: Request) -> dict[str, Any]:
     asked = CheckRequest(str(site.lake), budgets, as_of=day.date() if day else None)
     written = {"changed": str(budgets.exists() and budgets.stat().st_mtime_ns), "as_of": str(asked.as_of)}
     answer = _held(site, "check", written, lambda: check(asked).to_dict())
-    answer = answer if sees_all(request) else held_by(answer, own_teams(request))
+    answer = answer if sees_all(request.scope.get("token")) else held_by(answer, own_teams(request))
     return {**answer, "lake": ""}
 
 
@@ -93,5 +95,5 @@ def _held(site: Site, task: str, values: dict[str, str], work: Callable[[], dict
 
 
 def _refuse_teams(request: Request) -> None:
-    if not sees_all(request):
+    if not sees_all(request.scope.get("token")):
         raise HTTPException(403, "this token does not see all accounts")

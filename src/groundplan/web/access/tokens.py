@@ -45,6 +45,11 @@ class Token:
         return ranks.index(self.role) >= ranks.index(role)
 
 
+def sees_all(token: Token | None) -> bool:
+    """Say whether who asks sees the accounts of all: an admin, and everybody on a server without doors."""
+    return token is None or token.role is Role.ADMIN
+
+
 def read_tokens(path: Path) -> list[Token]:
     """Return the tokens of a file.
 

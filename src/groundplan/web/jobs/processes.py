@@ -14,14 +14,16 @@ from groundplan.web.jobs.store import ATTEMPTS, Status, Store
 class Processes:
     """Processes that this worker began."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, lake: str | None = None) -> None:
         self._store = store
+        self._lake = lake
         self._begun: list[subprocess.Popen[bytes]] = []
         self._lock = Lock()
 
     def begin(self, job_id: str) -> None:
         """Begin to compute a job."""
         command = [sys.executable, "-m", "groundplan.web.jobs.work", str(self._store.folder), job_id]
+        command += [self._lake] if self._lake else []
         with self._lock:
             self._begun = [one for one in self._begun if one.poll() is None]
             self._begun.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True))

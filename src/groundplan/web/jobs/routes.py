@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Literal
+from typing import Any
 
 import anyio
 from fastapi import APIRouter, Request
@@ -16,10 +16,11 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from groundplan.errors import InputError
 from groundplan.render import render
-from groundplan.web.access.tokens import Role
+from groundplan.web.access.tokens import Role, sees_all
 from groundplan.web.jobs.processes import Processes
 from groundplan.web.jobs.store import Job, NoSuchJob, Status, TooManyJobs
-from groundplan.web.jobs.tasks import TASKS, request_in, values_in
+from groundplan.web.jobs.tasks import operation_of, request_in, values_in
+from groundplan.web.operations import Ground
 from groundplan.web.problems import PROBLEMS, problem
 from groundplan.web.requests import Body
 from groundplan.web.site import Site
@@ -33,7 +34,7 @@ STREAM = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 class JobBody(Body):
     """A long question: its typed request, or the query of its page."""
 
-    task: Literal[TASKS] = Described(description="The name of an operation of this API.")  # type: ignore[valid-type]
+    task: str = Described(description="The name of an operation of this API, or calibrate, which is a job only.")
     request: dict[str, Any] | None = Described(default=None, description="Its typed request, as it is posted.")
     query: str | None = Described(default=None, description="The query of its page, in place of a request.")
 
@@ -42,7 +43,7 @@ class JobBody(Body):
     )
 
 
-def router(site: Site, processes: Processes, prefix: str) -> APIRouter:
+def router(site: Site, ground: Ground, processes: Processes, prefix: str) -> APIRouter:
     """Return the routes of jobs."""
     found = APIRouter(prefix=f"{prefix}/jobs", tags=["Jobs"], responses={**PROBLEMS, 403: PROBLEMS[422]})
     missing: dict[int | str, dict[str, Any]] = {404: PROBLEMS[422]}
@@ -52,7 +53,7 @@ def router(site: Site, processes: Processes, prefix: str) -> APIRouter:
         found.add_api_route(path, ask, methods=[method], summary=summary, response_class=JSONResponse, **more)
 
     def begin(body: JobBody, request: Request) -> Response:
-        return _begin(site, processes, body, request)
+        return _begin(site, ground, processes, body, request)
 
     def own(request: Request) -> Response:
         return JSONResponse({"jobs": [_told(site, one) for one in site.jobs.jobs() if _is_own(one, request)]})
@@ -91,13 +92,16 @@ def router(site: Site, processes: Processes, prefix: str) -> APIRouter:
     return found
 
 
-def _begin(site: Site, processes: Processes, body: JobBody, request: Request) -> Response:
+def _begin(site: Site, ground: Ground, processes: Processes, body: JobBody, request: Request) -> Response:
     _allow(request)
     if (body.query is None) == (body.request is None):
         raise InputError("a job takes a request or the query of a page, one of them", "give request, or query")
     asked: dict[str, Any] = {"query": body.query} if body.query is not None else {"request": body.request}
+    operation = operation_of(body.task, ground.lake)
+    if operation.of_lake and not sees_all(request.scope.get("token")):
+        raise HTTPException(403, "this token does not see all accounts")
     if body.query is None:
-        request_in(body.task, body.request)
+        request_in(operation, body.request)
     else:
         values_in(body.task, body.query)
     token = request.scope.get("token")

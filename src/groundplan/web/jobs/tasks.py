@@ -1,4 +1,4 @@
-"""What a job can be asked: every question and the plan, as a typed request or as the query of a page."""
+"""What a job can be asked: every operation by its typed request; questions and plans as the query of a page too."""
 
 from __future__ import annotations
 
@@ -13,11 +13,24 @@ from groundplan.progress import Progress
 from groundplan.questions.question import Question
 from groundplan.web import planning
 from groundplan.web.asking import answer_to, values_of
-from groundplan.web.requests import PlanBody, ask_by_request, body_of
+from groundplan.web.operations import Ground, Operation, operations
 from groundplan.web.site import QUESTIONS, Site
 
-BY_NAME: Mapping[str, Question] = {question.name: question for question in QUESTIONS}
-TASKS = (planning.NAME, *BY_NAME)
+PAGES: Mapping[str, Question] = {question.name: question for question in QUESTIONS}
+
+
+def operation_of(task: str, lake: str | None) -> Operation:
+    """Return the operation of a task.
+
+    Raises
+    ------
+    UnknownName
+        There is no such task on this server.
+    """
+    known = {name: one for name, one in operations().items() if lake or not one.of_lake}
+    if task not in known:
+        raise UnknownName("task", task, known)
+    return known[task]
 
 
 def values_in(task: str, query: str) -> dict[str, str]:
@@ -26,33 +39,31 @@ def values_in(task: str, query: str) -> dict[str, str]:
     Raises
     ------
     UnknownName, InputError
-        No such task, or no such field of it.
+        The task has no page, or no such field.
     """
-    if task not in TASKS:
-        raise UnknownName("task", task, TASKS)
     pairs = parse_qsl(query)
-    return planning.values_of(pairs) if task == planning.NAME else values_of(BY_NAME[task], pairs)
+    if task == planning.NAME:
+        return planning.values_of(pairs)
+    if task not in PAGES:
+        raise UnknownName("page", task, (planning.NAME, *PAGES))
+    return values_of(PAGES[task], pairs)
 
 
-def request_in(task: str, request: Any) -> BaseModel:
-    """Return the typed request of a task.
+def request_in(operation: Operation, request: Any) -> BaseModel:
+    """Return the typed request of an operation.
 
     Raises
     ------
-    UnknownName, InputError
-        No such task, or a request that is none of it.
+    InputError
+        It is none.
     """
-    if task not in TASKS:
-        raise UnknownName("task", task, TASKS)
-    model = PlanBody if task == planning.NAME else body_of(BY_NAME[task])
     try:
-        return model.model_validate(request)
+        return operation.body.model_validate(request)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the request"
-        raise InputError(
-            f"{where}: {first['msg']}", f"see the request of {task} in the description of the API"
-        ) from None
+        mend = f"see the request of {operation.name} in the description of the API"
+        raise InputError(f"{where}: {first['msg']}", mend) from None
 
 
 def answer_to_job(task: str, asked: Mapping[str, Any], site: Site, progress: Progress) -> Mapping[str, Any]:
@@ -65,14 +76,12 @@ def answer_to_job(task: str, asked: Mapping[str, Any], site: Site, progress: Pro
     """
     progress(0.0, 0.0, "computing")
     if "query" not in asked:
-        body = request_in(task, asked["request"])
-        if isinstance(body, PlanBody):
-            return planning.plan_of(body.values(), site.catalog)
-        return ask_by_request(BY_NAME[task], body, site.catalog, site.uploads)
+        operation = operation_of(task, site.lake)
+        return operation.ask(Ground(site.catalog, site.lake, site.uploads), request_in(operation, asked["request"]))
     values = values_in(task, asked["query"])
     if task == planning.NAME:
         answer = planning.plan_of(values, site.catalog)
     else:
-        answer = answer_to(BY_NAME[task], values, site.catalog, site.uploads)
+        answer = answer_to(PAGES[task], values, site.catalog, site.uploads)
     site.answers.leave(task, values, answer)
     return answer

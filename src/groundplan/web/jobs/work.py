@@ -1,4 +1,4 @@
-"""The process of one job: ``python -m groundplan.web.jobs.work FOLDER ID``."""
+"""The process of one job: ``python -m groundplan.web.jobs.work FOLDER ID [LAKE]``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOOK_S = 0.2  # between looks for a free slot and for a word to stop, and betwee
 SLOTS = max(1, os.cpu_count() or 1)  # jobs at once
 
 
-def main(folder: Path, job_id: str) -> None:
+def main(folder: Path, job_id: str, lake: str | None = None) -> None:
     """Compute a job and keep what comes out; leave it to another process where one has it."""
     store = Store(folder)
     with store.lock(job_id) as free:
@@ -32,7 +32,7 @@ def main(folder: Path, job_id: str) -> None:
         threading.Thread(target=_watch, args=(store, job_id, course), daemon=True).start()
         with _slot(store):
             course.tell(status=Status.RUNNING, since=time.time())
-            course.end(*_outcome(store, store.job(job_id), course))
+            course.end(*_outcome(store, store.job(job_id), course, lake))
 
 
 class _Course:
@@ -61,8 +61,8 @@ class _Course:
             self.tell(done=done, total=total, what=what)
 
 
-def _outcome(store: Store, job: Job, course: _Course) -> tuple[Status, Mapping[str, Any]]:
-    site = Site(load_catalog(), None, store.folder)
+def _outcome(store: Store, job: Job, course: _Course, lake: str | None) -> tuple[Status, Mapping[str, Any]]:
+    site = Site(load_catalog(), lake, store.folder)
     try:
         return Status.DONE, answer_to_job(job.task, job.asked, site, course.progress)
     except GroundplanError as error:
@@ -90,4 +90,4 @@ def _slot(store: Store) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), *sys.argv[2:])
