@@ -68,7 +68,7 @@ def test_all_accounts_are_for_who_sees_all(name: str, lake: str, tmp_path: Path,
 
 
 def test_own_a_fleet_or_rent_it(web: TestClient) -> None:
-    brief = yaml.safe_load(Path("examples/tco/brief.yaml").read_text())
+    brief = json.loads(json.dumps(yaml.safe_load(Path("examples/tco/brief.yaml").read_text()), default=str))
     answer = web.post("/api/v1/finops/tco", json={"brief": brief}).json()
     assert answer["options"] == json.loads(json.dumps(tco(TcoRequest(brief)).to_dict()["options"], default=str))
     assert web.post("/api/v1/finops/tco", json={"brief": {"nonsense": 1}}).status_code == 422

@@ -50,7 +50,7 @@ def unit_economics(
 
 def _accelerators(connection: Any, power: dict[str, Any]) -> Iterator[Unit]:
     fleet, capacity_s = connection.execute(
-        "SELECT sum(CAST(cost AS DOUBLE)), sum(gpus * epoch(until - since)) FROM fleet"
+        "SELECT CAST(sum(cost) AS DOUBLE), sum(gpus * epoch(until - since)) FROM fleet"
     ).fetchone()
     states = {row["state"]: row for row in rows(connection, query_text("state_sums"))}
     busy = states.get(State.BUSY, {}).get("gpu_s", 0.0) / 3600

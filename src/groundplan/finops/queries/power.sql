@@ -1,5 +1,5 @@
 -- Energy and tensor work of the fleet that telemetry covers. Each sample stands for the usual interval of its accelerator;
--- where an accelerator is in slices, each has its part of it.
+-- where an accelerator is in slices, each has its part of it. Sums are of decimals: the order of threads does not show.
 WITH samples AS (
     SELECT *
     FROM telemetry
@@ -7,18 +7,31 @@ WITH samples AS (
       AND time < getvariable('period_end')
 ), sums AS (
     SELECT
-        node, gpu, sum(power_w) AS power_w, sum(tensor_active) AS tensor_active, count(*) AS samples, count(*) AS times,
+        node,
+        gpu,
+        CAST(sum(CAST(power_w AS DECIMAL(38, 6))) AS DOUBLE) AS power_w,
+        CAST(sum(CAST(tensor_active AS DECIMAL(38, 9))) AS DOUBLE) AS tensor_active,
+        count(*) AS samples,
+        count(*) AS times,
         epoch(max(time) - min(time)) AS span_s
     FROM samples
     WHERE slice IS NULL
     GROUP BY node, gpu
     UNION ALL
-    SELECT node, gpu, sum(power_w), sum(tensor_active), count(*), count(DISTINCT time), epoch(max(time) - min(time))
+    SELECT
+        node,
+        gpu,
+        CAST(sum(CAST(power_w AS DECIMAL(38, 6))) AS DOUBLE),
+        CAST(sum(CAST(tensor_active AS DECIMAL(38, 9))) AS DOUBLE),
+        count(*),
+        count(DISTINCT time),
+        epoch(max(time) - min(time))
     FROM samples
     WHERE slice IS NOT NULL
     GROUP BY node, gpu
 )
 SELECT
-    sum(power_w * span_s / greatest(times - 1, 1)) AS energy_j,
-    sum(tensor_active * times / samples * span_s / greatest(times - 1, 1)) / 3600 AS tensor_hours
+    CAST(sum(CAST(power_w * span_s / greatest(times - 1, 1) AS DECIMAL(38, 3))) AS DOUBLE) AS energy_j,
+    CAST(sum(CAST(tensor_active * times / samples * span_s / greatest(times - 1, 1) AS DECIMAL(38, 6))) AS DOUBLE) / 3600
+        AS tensor_hours
 FROM sums

@@ -3,7 +3,7 @@ SELECT
     CASE WHEN attempts.state = 'COMPLETED' THEN 'completed' WHEN attempts.state = 'RUNNING' THEN 'running' ELSE 'failed' END AS outcome,
     count(DISTINCT attempts.job_id) AS runs,
     sum(pieces.cost) AS cost,
-    sum(pieces.gpu_s) / 3600 AS gpu_hours
+    CAST(sum(CAST(pieces.gpu_s AS DECIMAL(38, 6))) AS DOUBLE) / 3600 AS gpu_hours
 FROM pieces
 JOIN attempts USING (attempt)
 GROUP BY outcome
