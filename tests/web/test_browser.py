@@ -24,7 +24,7 @@ from playwright.sync_api import Browser, Page, Route, sync_playwright  # noqa: E
 GUIDE = ("overview", "training-memory", "inference-memory", "scenario-llm", "scenario-drone", "networking", "glossary")
 PAGES = (
     "/", "/plan", "/memory", "/train", "/serve", "/simulate-serve", "/allreduce", "/storage", "/checkpoint", "/cost",
-    "/memory/compare", "/memory/explain/total_bytes?model=7B", "/memory?model=nonsense",
+    "/memory/compare", "/plan/compare", "/memory/explain/total_bytes?model=7B", "/memory?model=nonsense",
     "/guide", "/guide/search?q=roofline",
     *(f"/guide/{name}" for name in GUIDE),
     "/catalog/accelerators", "/catalog/accelerators/h100-sxm",

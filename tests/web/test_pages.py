@@ -176,3 +176,14 @@ def test_health_and_metrics(web: TestClient) -> None:
     web.get("/memory?model=7B", headers=HTML)
     figures = web.get("/metrics").text
     assert 'groundplan_http_requests_total{method="GET",route="/memory",status="200"}' in figures
+
+
+def test_two_plans_are_compared(web: TestClient) -> None:
+    brief = "train: {model: 7B, tokens: 10B}"
+    page = web.get("/plan", params={"brief": brief}).text
+    assert "/plan/compare?a.brief=" in page
+    sides = {"a.brief": brief, "b.brief": brief, "b.candidates.accelerators": "a100-sxm-80"}
+    compared = web.get("/plan/compare", params=sides).text
+    assert "What differs" in compared and "a100-sxm-80" in compared and 'name="b.candidates.accelerators"' in compared
+    assert "What differs" not in web.get("/plan/compare", params={**sides, "b.brief": "train: {"}).text
+    assert web.get("/plan/compare", params={"brief": brief}).status_code == 422

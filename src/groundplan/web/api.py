@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from groundplan.questions.question import Question
 from groundplan.render import render
-from groundplan.web import planning
+from groundplan.web import plans
 from groundplan.web.access.tokens import sees_all
 from groundplan.web.asking import values_of
 from groundplan.web.operations import Ground, Operation, operations
@@ -60,10 +60,10 @@ def _add_plan(found: APIRouter, site: Site) -> None:
     """Add the main question by address."""
 
     def by_address(request: Request) -> Response:
-        return json_of(planning.answer(site, planning.values_of(request.query_params.multi_items())))
+        return json_of(site.plan(plans.values_of(request.query_params.multi_items())))
 
     text = {"name": "brief", "in": "query", "required": False, "schema": {"type": "string"}}
-    summary = operations()[planning.NAME].summary
+    summary = operations()[plans.NAME].summary
     found.add_api_route(
         "/plan", by_address, methods=["GET"], operation_id="get-plan", openapi_extra={"parameters": [text]},
         summary=summary, responses={200: _answers("plan", summary), **PROBLEMS}, tags=["Plan"],

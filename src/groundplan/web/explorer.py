@@ -6,11 +6,12 @@ its meaning; an admin, and everybody on a server without tokens, sees all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -28,6 +29,7 @@ from groundplan.tasks.finops.jobs import owner_jobs
 from groundplan.tasks.finops.statements import statements
 from groundplan.web.access.tokens import Token, sees_all
 from groundplan.web.operations import day_of
+from groundplan.web.pages import report_of
 from groundplan.web.site import Site, blocks_of
 
 HERE = "/explorer"
@@ -43,8 +45,10 @@ def routes(site: Site) -> list[BaseRoute]:
         return []
     return [
         Route(HERE, partial(_page, site)),
+        Route(f"{HERE}/report", partial(_report, site)),
         Route(f"{HERE}/statement/{{owner:path}}", partial(_statement, site)),
         Route(f"{HERE}/jobs/{{owner:path}}", partial(_jobs, site)),
+        Route(f"{HERE}/report/jobs/{{owner:path}}", partial(_jobs_report, site)),
         Route("/api/v1/finops/allocate", partial(_json, site)),
         Route("/api/v1/finops/jobs/{owner:path}", partial(_jobs_json, site)),
     ]
@@ -108,7 +112,7 @@ def _page(site: Site, request: Request) -> Response:
         values=dict(request.query_params), query=urlencode(pairs), own=own_teams(request),
         row_query=urlencode([pair for pair in pairs if pair[0] != "only"]),
         sees_all=sees_all(request.scope.get("token")),
-        has_budgets=site.budgets is not None,
+        has_budgets=site.budgets is not None, command=command_of("allocate", pairs),
     )  # fmt: skip
 
 
@@ -116,6 +120,10 @@ def _json(site: Site, request: Request) -> Response:
     from groundplan.web.api import json_of
 
     return json_of(narrowed(_allocated(site, request)[1], _only(request)))
+
+
+def _report(site: Site, request: Request) -> Response:
+    return report_of(narrowed(_allocated(site, request)[1], _only(request)), "allocate")
 
 
 def _statement(site: Site, request: Request) -> Response:
@@ -126,20 +134,29 @@ def _statement(site: Site, request: Request) -> Response:
     if owner not in found:
         raise UnknownName(asked.by, owner, found)
     document = document_of(found[owner].to_dict())
-    back = f"{HERE}?{request.url.query}"
-    return site.html(
-        "document.html", here=HERE, title=f"Statement: {owner}", back=back, document=document, error=None,
-        blocks=blocks_of(document, HERE, ""),
-    )  # fmt: skip
+    return site.document(document, here=HERE, title=f"Statement: {owner}", back=f"{HERE}?{request.url.query}")
 
 
 def _jobs(site: Site, request: Request) -> Response:
-    found = _owner_jobs(site, request, MOST_JOBS)
-    document, back = document_of(found), f"{HERE}?{request.url.query}"
-    return site.html(
-        "document.html", here=HERE, title=document.title, back=back, document=document, error=None,
-        blocks=blocks_of(document, HERE, ""),
-    )  # fmt: skip
+    owner, query = quote(request.path_params["owner"]), request.url.query
+    return site.document(
+        document_of(_owner_jobs(site, request, MOST_JOBS)),
+        here=HERE,
+        back=f"{HERE}?{query}",
+        command=command_of("jobs", [("of", request.path_params["owner"]), *request.query_params.multi_items()]),
+        json=f"/api/v1/finops/jobs/{owner}?{query}",
+        report=f"{HERE}/report/jobs/{owner}?{query}",
+    )
+
+
+def _jobs_report(site: Site, request: Request) -> Response:
+    return report_of(_owner_jobs(site, request, None), "jobs")
+
+
+def command_of(task: str, pairs: Iterable[tuple[str, str]] = ()) -> str:
+    """Return the command that gives the same; where the accounts lie, the page does not say."""
+    words = [word for key, text in pairs if text for word in (f"--{key.replace('_', '-')}", text)]
+    return shlex.join(["groundplan", "finops", task, "--lake", "LAKE", *words])
 
 
 def _jobs_json(site: Site, request: Request) -> Response:

@@ -15,7 +15,7 @@ UPPER = {"lora": "LoRA", "kv": "KV", "mtbf": "MTBF", "ttft": "TTFT", "tpot": "TP
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input of a form. `kind` is ``text``, ``choice`` or ``switch``; `table` names a list of suggestions."""
+    """An input of a form. `kind`: ``text``, ``area``, ``choice`` or ``switch``; `table` names a list of suggestions."""
 
     key: str
     label: str

@@ -58,10 +58,7 @@ def _row(site: Site, request: Request) -> Response:
     if kind not in KINDS:
         raise UnknownName("kind", kind, KINDS)
     document = document_of(catalog_show(site.catalog, _plain(name), kind).to_dict())
-    return site.html(
-        "document.html", here=CATALOG, title=document.title, back=f"{CATALOG}/{kind}", document=document, error=None,
-        blocks=blocks_of(document, CATALOG, ""),
-    )  # fmt: skip
+    return site.document(document, here=CATALOG, back=f"{CATALOG}/{kind}")
 
 
 def _plain(name: str) -> str:

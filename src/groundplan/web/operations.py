@@ -19,7 +19,7 @@ from groundplan.questions.question import Question
 from groundplan.tasks.catalog import KINDS, catalog_list, catalog_show
 from groundplan.tasks.diff import diff
 from groundplan.tasks.explain import explain
-from groundplan.web import planning
+from groundplan.web import plans
 from groundplan.web.requests import Body, PlanBody, ask_by_request, body_of
 from groundplan.web.site import QUESTIONS
 from groundplan.web.uploads.store import Uploads
@@ -213,7 +213,7 @@ def _asked(question: Question, ground: Ground, body: BaseModel) -> Answer:
 
 
 def _planned(ground: Ground, body: PlanBody) -> Answer:
-    return planning.plan_of(body.values(), ground.catalog)
+    return plans.plan_of(body.values(), ground.catalog)
 
 
 @cache
@@ -225,7 +225,7 @@ def operations() -> Mapping[str, Operation]:
     ]
     lake = "Accounts"
     others = [
-        Operation(planning.NAME, "Plan", "One brief in, a costed and checked plan out.", "", PlanBody, _planned),
+        Operation(plans.NAME, "Plan", "One brief in, a costed and checked plan out.", "", PlanBody, _planned),
         Operation("catalog", "Catalog", "What exists, with the source of each number.", "", CatalogBody, _look_up),
         Operation("diff", "Answers", "What differs between two answers.", "", DiffBody,
                   lambda ground, body: diff(body.a, body.b).to_dict()),

@@ -110,8 +110,12 @@ def _trees(answer: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _report(site: Site, question: Question, request: Request) -> Response:
-    answer = _answer(site, question, request)
-    headers = {"Content-Disposition": f'attachment; filename="groundplan-{question.name}.html"'}
+    return report_of(_answer(site, question, request), question.name)
+
+
+def report_of(answer: Mapping[str, Any], name: str) -> Response:
+    """Answer with a report to keep, as the command writes it."""
+    headers = {"Content-Disposition": f'attachment; filename="groundplan-{name}.html"'}
     return Response(render(answer, "html"), media_type="text/html", headers=headers)
 
 
@@ -122,12 +126,7 @@ def _answer(site: Site, question: Question, request: Request) -> Mapping[str, An
 def _explain(site: Site, question: Question, request: Request) -> Response:
     found = explain(_answer(site, question, request), request.path_params["metric"]).to_dict()
     here, query = f"/{question.name}", request.url.query
-    return _shown(site, document_of(found), here, query, title=found["metric"], back=f"{here}?{query}")
-
-
-def _shown(site: Site, document: Document, here: str, query: str, **context: Any) -> Response:
-    blocks = blocks_of(document, here, query)
-    return site.html("document.html", here=here, document=document, blocks=blocks, error=None, **context)
+    return site.document(document_of(found), here=here, title=found["metric"], back=f"{here}?{query}", query=query)
 
 
 def _chart(site: Site, question: Question, request: Request) -> Response:

@@ -5,45 +5,23 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping
 from functools import partial
-from importlib.resources import files
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from groundplan.catalog.catalog import Catalog
-from groundplan.errors import GroundplanError, InputError, UnknownName
-from groundplan.questions.briefs import plan_any, read_any
-from groundplan.questions.shared import MODEL
-from groundplan.render import render
+from groundplan.errors import GroundplanError, UnknownName
 from groundplan.render.views import document_of
+from groundplan.tasks.diff import diff
 from groundplan.tasks.explain import explain
-from groundplan.web.asking import LONGEST, given_by
+from groundplan.web.forms import Form, Input
+from groundplan.web.pages import SIDES, chart_of, report_of
+from groundplan.web.plans import EXAMPLES, LABEL, NAME, SETS, values_of
 from groundplan.web.site import Site, blocks_of, query_of, status_of
 from groundplan.workload.yaml_source import load_yaml
 
-NAME = "plan"
 HERE = f"/{NAME}"
-LABEL = "the brief"
-OF_FILES = ("hf_config", "requests")  # keys of a brief that name files
-EXAMPLES = {"train": "Train a model", "serve": "Serve a model", "pipeline": "Chain stages", "mission": "Fly a mission"}
-SETS = {
-    "train": {
-        "goal.deadline": "Deadline, e.g. 3 d",
-        "goal.budget": "Budget, e.g. 15000 USD",
-        "goal.max_accelerators": "Most accelerators",
-        "candidates.accelerators": "Accelerators, e.g. h100-sxm",
-    },
-    "serve": {
-        "serve.traffic.rate": "Requests per second",
-        "serve.limits.ttft_p95": "First token, e.g. 2 s",
-        "serve.limits.tpot_p95": "A token, e.g. 50 ms",
-        "candidates.accelerators": "Accelerators, e.g. [h100-sxm, mi300x]",
-    },
-    "pipeline": {"pipeline.rate": "Items per second", "pipeline.peak": "Spike, times the rate"},
-    "mission": {"mission.frames_per_second": "Frames per second", "mission.flight": "Flight, e.g. 25 min"},
-}
 
 
 def routes(site: Site) -> list[BaseRoute]:
@@ -52,86 +30,42 @@ def routes(site: Site) -> list[BaseRoute]:
         Route(HERE, partial(_page, site)),
         Route(f"{HERE}/answer", partial(_fragment, site)),
         Route(f"{HERE}/report", partial(_report, site)),
+        Route(f"{HERE}/compare", partial(_compare, site)),
         Route(f"{HERE}/explain/{{metric}}", partial(_explain, site)),
         Route(f"{HERE}/chart/{{name}}", partial(_chart, site)),
     ]
 
 
-def plan_of(values: Mapping[str, str], catalog: Catalog) -> dict[str, Any]:
-    """Return the plan of a brief that came over the web, by the JSON contract.
-
-    Raises
-    ------
-    GroundplanError
-        The brief cannot be understood, or names a file of this machine.
-    """
-    text = values.get("brief", "")
-    if len(text) > LONGEST:
-        raise InputError(f"the brief has {len(text):,} characters", f"give at most {LONGEST:,}")
-    _refuse_files(load_yaml(text, LABEL).data, catalog)
-    sets = [f"{key}={value}" for key, value in values.items() if key != "brief"]
-    kind, brief = read_any(LABEL, text, catalog, sets)
-    return plan_any(kind, brief, catalog)
-
-
-def _refuse_files(node: Any, catalog: Catalog) -> None:
-    """Raise InputError where a brief names a file: it would be one of this machine."""
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            if key in OF_FILES and isinstance(value, str):
-                raise InputError(
-                    f"{key} names a file, and this is not the machine it is on", "give the numbers themselves"
-                )
-            if key in ("model", "draft") and isinstance(value, str):
-                given_by(MODEL, value, catalog, None)
-            _refuse_files(value, catalog)
-    elif isinstance(node, list):
-        for one in node:
-            _refuse_files(one, catalog)
-
-
-def values_of(given: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return the brief and what replaces its values; the first example where nothing is asked.
-
-    Raises
-    ------
-    UnknownName, InputError
-        A key that no brief has, or one that is given twice.
-    """
-    pairs = [(key, value) for key, value in given if value.strip()]
-    known = {"brief", "example", *(key for keys in SETS.values() for key in keys)}
-    values: dict[str, str] = {}
-    for key, value in pairs:
-        if key not in known:
-            raise UnknownName("key", key, known)
-        if key in values:
-            raise InputError(f"{key} is given twice", "give it once")
-        values[key] = value.strip()
-    example = values.pop("example", "train")
-    if example not in EXAMPLES:
-        raise UnknownName("example", example, EXAMPLES)
-    return {"brief": values.get("brief") or example_of(example), **values}
-
-
-def answer(site: Site, values: Mapping[str, str]) -> Mapping[str, Any]:
-    """Return the plan of a page's values; its charts and its report find it computed."""
-    return site.answers.ask(NAME, values, lambda: plan_of(values, site.catalog))
-
-
 def _plan(site: Site, request: Request) -> Mapping[str, Any]:
-    return answer(site, values_of(request.query_params.multi_items()))
-
-
-def example_of(kind: str) -> str:
-    """Return the brief that a page begins with."""
-    return files("groundplan.web").joinpath("briefs", f"{kind}.yaml").read_text(encoding="utf-8").strip()
+    return site.plan(values_of(request.query_params.multi_items()))
 
 
 def _page(site: Site, request: Request) -> Response:
-    context = _answered(site, request)
-    sets = SETS[_kind(context["values"].get("brief", ""))]
-    changes = [(key, text, context["values"].get(key, "")) for key, text in sets.items()]
-    return site.html("plan.html", title="Plan", examples=EXAMPLES, changes=changes, **context)
+    context = _answered(site, request.query_params.multi_items())
+    return site.html("plan.html", title="Plan", examples=EXAMPLES, form=_form(context["values"]), **context)
+
+
+def _form(values: Mapping[str, str], prefix: str = "") -> Form:
+    """Return the form of a brief: its text, and what is most often changed of it."""
+    text = values.get("brief", "")
+    told = "YAML; every key that does not exist is an error."
+    brief = Input(f"{prefix}brief", "Brief", told, "area", text, "", (), "", True)
+    changes = [
+        Input(
+            f"{prefix}{key}",
+            label,
+            f"In place of {key}{comma}{example}",
+            "text",
+            values.get(key, ""),
+            "",
+            (),
+            "",
+            False,
+        )
+        for key, words in SETS[_kind(text)].items()
+        for label, comma, example in [words.partition(",")]
+    ]
+    return Form((brief, *changes), (), ())
 
 
 def _kind(text: str) -> str:
@@ -143,14 +77,14 @@ def _kind(text: str) -> str:
 
 
 def _fragment(site: Site, request: Request) -> Response:
-    return site.html("answer.html", **_answered(site, request))
+    return site.html("answer.html", **_answered(site, request.query_params.multi_items()))
 
 
-def _answered(site: Site, request: Request) -> dict[str, Any]:
+def _answered(site: Site, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     context: dict[str, Any] = {"here": HERE, "error": None, "status": 200, "values": {}}
     try:
-        values = context["values"] = values_of(request.query_params.multi_items())
-        found = answer(site, values)
+        values = context["values"] = values_of(pairs)
+        found = site.plan(values)
         document = document_of(found)
     except GroundplanError as error:
         return {**context, "error": error, "status": status_of(error)}
@@ -160,7 +94,7 @@ def _answered(site: Site, request: Request) -> dict[str, Any]:
         **context,
         "query": query,
         "json": f"/api/v1/plan?{query}",
-        "compare": None,
+        "compare": "&".join(query_of(values, f"{side}.") for side in SIDES),
         "command": _command(values),
         "document": document,
         "blocks": blocks_of(document, HERE, query),
@@ -174,26 +108,31 @@ def _command(values: Mapping[str, str]) -> str:
 
 
 def _report(site: Site, request: Request) -> Response:
-    headers = {"Content-Disposition": 'attachment; filename="groundplan-plan.html"'}
-    return Response(render(_plan(site, request), "html"), media_type="text/html", headers=headers)
+    return report_of(_plan(site, request), NAME)
 
 
 def _explain(site: Site, request: Request) -> Response:
-    found = explain(_plan(site, request), request.path_params["metric"]).to_dict()
-    document, query = document_of(found), request.url.query
-    blocks = blocks_of(document, HERE, query)
-    return site.html(
-        "document.html",
-        here=HERE,
-        title=found["metric"],
-        back=f"{HERE}?{query}",
-        document=document,
-        blocks=blocks,
-        error=None,
-    )
+    found, query = explain(_plan(site, request), request.path_params["metric"]).to_dict(), request.url.query
+    return site.document(document_of(found), here=HERE, title=found["metric"], back=f"{HERE}?{query}", query=query)
 
 
 def _chart(site: Site, request: Request) -> Response:
-    from groundplan.web.pages import chart_of
-
     return chart_of(document_of(_plan(site, request)), request.path_params["name"])
+
+
+def _compare(site: Site, request: Request) -> Response:
+    """Two briefs side by side, their plans, and what differs."""
+    pairs = request.query_params.multi_items()
+    for key, _ in pairs:
+        if not key.startswith(tuple(f"{side}." for side in SIDES)):
+            raise UnknownName("key", key, [f"{side}.brief" for side in SIDES])
+    sides = []
+    for side in SIDES:
+        own = [(key.removeprefix(f"{side}."), text) for key, text in pairs if key.startswith(f"{side}.")]
+        context = _answered(site, own)
+        sides.append({"name": side.upper(), "form": _form(context["values"], f"{side}."), **context})
+    difference = None
+    if not any(side["error"] for side in sides):
+        found = diff(*(site.plan(side["values"]) for side in sides)).to_dict()
+        difference = blocks_of(document_of(found), HERE, "")
+    return site.html("compare.html", here=HERE, title="Plan: compare", sides=sides, difference=difference, tables={})

@@ -30,6 +30,7 @@ from groundplan.render.writers.escaping import escaped
 from groundplan.web.answers import Answers
 from groundplan.web.asking import answer_to
 from groundplan.web.jobs.store import Store
+from groundplan.web.plans import NAME, plan_of
 from groundplan.web.uploads.store import Uploads
 
 QUESTIONS: tuple[Question, ...] = (
@@ -102,6 +103,10 @@ class Site:
         """Return the answer to a question, as `answer_to`; a chart, a report or a second reader finds it computed."""
         return self.answers.ask(question.name, values, lambda: answer_to(question, values, self.catalog, self.uploads))
 
+    def plan(self, values: Mapping[str, str]) -> Mapping[str, Any]:
+        """Return the plan of a brief, as `plan_of`; its charts and its report find it computed."""
+        return self.answers.ask(NAME, values, lambda: plan_of(values, self.catalog))
+
     @cached_property
     def pages(self) -> tuple[tuple[str, str], ...]:
         """Path and name of the pages that every page leads to."""
@@ -162,6 +167,38 @@ class Site:
     def html(self, template: str, status: int = 200, **context: Any) -> HTMLResponse:
         """Return a page or a part of one."""
         return HTMLResponse(self._templates.get_template(template).render(**context), status)
+
+    def document(
+        self,
+        document: Document,
+        *,
+        here: str,
+        back: str,
+        title: str = "",
+        charts: str = "",
+        query: str = "",
+        **tools: str,
+    ) -> HTMLResponse:
+        """Return a document as a page.
+
+        Parameters
+        ----------
+        document : Document
+        here, back : str
+            The page that the navigation marks, and the one to go back to.
+        title : str
+            In place of the document's own.
+        charts, query : str
+            Under which address its charts are drawn, for which query.
+        **tools : str
+            `command`, `report` and `json`: the same as a command, as a file, for a program.
+        """
+        shown: dict[str, Any] = {"command": "", "report": "", "json": "", **tools}
+        blocks = blocks_of(document, charts or here, query)
+        title = title or document.title
+        return self.html(
+            "document.html", here=here, back=back, title=title, document=document, blocks=blocks, error=None, **shown
+        )
 
     def part(self, template: str, **context: Any) -> str:
         """Return a part of a page as text."""

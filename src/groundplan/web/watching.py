@@ -20,12 +20,14 @@ from groundplan.tasks.finops.anomalies import anomalies
 from groundplan.tasks.finops.check import CheckRequest, check, held_by
 from groundplan.tasks.finops.recommend import recommend
 from groundplan.web.access.tokens import sees_all
-from groundplan.web.explorer import HERE, own_teams
+from groundplan.web.explorer import HERE, command_of, own_teams
 from groundplan.web.operations import day_of
-from groundplan.web.pages import chart_of
-from groundplan.web.site import Site, blocks_of
+from groundplan.web.pages import chart_of, report_of
+from groundplan.web.site import Site
 
 Answer = Callable[[Request], dict[str, Any]]
+
+COMMANDS = {"anomalies": "anomalies", "recommendations": "recommend", "budgets": "check"}
 
 
 def routes(site: Site) -> list[BaseRoute]:
@@ -42,16 +44,23 @@ def routes(site: Site) -> list[BaseRoute]:
         found.append(Route("/api/v1/finops/check", partial(_json, shown[-1][2])))
     for name, title, answer in shown:
         found.append(Route(f"{HERE}/{name}", partial(_page, site, name, title, answer)))
+        found.append(Route(f"{HERE}/{name}/report", partial(_report, name, answer)))
         found.append(Route(f"{HERE}/{name}/chart/{{name}}", partial(_chart, answer)))
     return found
 
 
 def _page(site: Site, name: str, title: str, answer: Answer, request: Request) -> Response:
-    document = document_of(answer(request))
-    return site.html(
-        "document.html", here=HERE, title=title, back=HERE, document=document, error=None,
-        blocks=blocks_of(document, f"{HERE}/{name}", request.url.query),
+    document, query = document_of(answer(request)), request.url.query
+    given = [("budgets", "budgets.yaml"), *request.query_params.items()] if name == "budgets" else []
+    return site.document(
+        document, here=HERE, title=title, back=HERE, charts=f"{HERE}/{name}", query=query,
+        command=command_of(COMMANDS[name], given), report=f"{HERE}/{name}/report?{query}",
+        json=f"/api/v1/finops/check?{query}" if name == "budgets" else "",
     )  # fmt: skip
+
+
+def _report(name: str, answer: Answer, request: Request) -> Response:
+    return report_of(answer(request), COMMANDS[name])
 
 
 def _chart(answer: Answer, request: Request) -> Response:

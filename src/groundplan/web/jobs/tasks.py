@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from groundplan.errors import InputError, UnknownName
 from groundplan.progress import Progress
 from groundplan.questions.question import Question
-from groundplan.web import planning
+from groundplan.web import plans
 from groundplan.web.asking import answer_to, values_of
 from groundplan.web.operations import Ground, Operation, operations
 from groundplan.web.site import QUESTIONS, Site
@@ -42,10 +42,10 @@ def values_in(task: str, query: str) -> dict[str, str]:
         The task has no page, or no such field.
     """
     pairs = parse_qsl(query)
-    if task == planning.NAME:
-        return planning.values_of(pairs)
+    if task == plans.NAME:
+        return plans.values_of(pairs)
     if task not in PAGES:
-        raise UnknownName("page", task, (planning.NAME, *PAGES))
+        raise UnknownName("page", task, (plans.NAME, *PAGES))
     return values_of(PAGES[task], pairs)
 
 
@@ -79,8 +79,8 @@ def answer_to_job(task: str, asked: Mapping[str, Any], site: Site, progress: Pro
         operation = operation_of(task, site.lake)
         return operation.ask(Ground(site.catalog, site.lake, site.uploads), request_in(operation, asked["request"]))
     values = values_in(task, asked["query"])
-    if task == planning.NAME:
-        answer = planning.plan_of(values, site.catalog)
+    if task == plans.NAME:
+        answer = plans.plan_of(values, site.catalog)
     else:
         answer = answer_to(PAGES[task], values, site.catalog, site.uploads)
     site.answers.leave(task, values, answer)

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 from groundplan.render.views import document_of
 from groundplan.tasks.finops.lake import import_files
 from groundplan.web.access.tokens import Role
-from groundplan.web.site import Site, blocks_of
+from groundplan.web.site import Site
 from groundplan.web.uploads.routes import kept
 
 BACK = "/explorer"
@@ -32,8 +32,4 @@ async def _imported(site: Site, request: Request) -> Response:
     path = site.uploads.path_of(await kept(site, request))
     with site.uploads.nameless():
         found = await run_in_threadpool(import_files, str(site.lake), [path])
-    document = document_of(found.to_dict())
-    blocks = blocks_of(document, BACK, "")
-    return site.html(
-        "document.html", here=BACK, title="Imported", back=BACK, document=document, blocks=blocks, error=None
-    )
+    return site.document(document_of(found.to_dict()), here=BACK, title="Imported", back=BACK)
