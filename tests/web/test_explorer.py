@@ -77,7 +77,8 @@ def test_pages_show_what_the_command_says(lake: str) -> None:
     assert client.get(f"/explorer/statement/{team}", headers=HTML).status_code == 200
     for path in ("/explorer/report", "/explorer/anomalies/report", f"/explorer/report/jobs/{team}"):
         report = client.get(path, headers=HTML)
-        assert report.headers["content-disposition"].startswith("attachment") and "<!-- groundplan/finops-" in report.text
+        assert report.headers["content-disposition"].startswith("attachment")
+        assert "<!-- groundplan/finops-" in report.text
     assert "groundplan finops allocate --lake LAKE" in page
     for path in ("/explorer/anomalies", "/explorer/recommendations", "/explorer?by=job&from=2026-07-02&to=2026-07-04"):
         assert client.get(path, headers=HTML).status_code == 200
