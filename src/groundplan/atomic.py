@@ -8,7 +8,7 @@ from pathlib import Path
 
 from groundplan.errors import GroundplanError
 
-EVERYBODY = 0o666  # less the umask
+EVERYBODY = 0o666  # less what the process withholds (umask)
 
 
 def write_whole(path: Path, content: bytes, permissions: int = EVERYBODY) -> None:
@@ -23,6 +23,8 @@ def write_whole(path: Path, content: bytes, permissions: int = EVERYBODY) -> Non
     try:
         try:
             with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, permissions), "wb") as file:
+                if permissions != EVERYBODY:
+                    os.fchmod(file.fileno(), permissions)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())

@@ -24,6 +24,7 @@ SUFFIXES = {
     ".html": "html",
     ".htm": "html",
 }
+PICTURES = (".svg", ".png")
 EXIT_NOT_OK = 3
 
 
@@ -37,8 +38,11 @@ def _shared_options(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write to a file in place of standard output.")
     ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Also draw its charts: a .svg or .png.")
+    ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Let --out replace a file that groundplan did not write.")
+        bool, typer.Option("--force", help="Let --out and --plot replace a file that groundplan did not write.")
     ] = False,
     sets: Annotated[
         list[str] | None,
@@ -57,7 +61,9 @@ def _shared_options(
     if form is not None and form not in FORMATS:
         raise UnknownName("format", form, FORMATS)
     form = form or _form_of(out)
-    return Asked(form, out, force, tuple(sets or ()), wide, exit_code, _date(as_of))
+    if plot is not None and plot.suffix.lower() not in PICTURES:
+        raise InputError(f"--plot {plot} is no picture", f"name a file that ends in {' or '.join(PICTURES)}")
+    return Asked(form, out, force, tuple(sets or ()), wide, exit_code, _date(as_of), plot)
 
 
 def _form_of(out: Path | None) -> str:
@@ -106,8 +112,9 @@ def answers(body: Callable[..., Answer], without: Sequence[str] = ()) -> Callabl
         from groundplan.cli.delivery import check_target, deliver, is_ok
 
         asked = _shared_options(**{name: given.pop(name) for name in names})
-        if asked.out is not None:
-            check_target(asked.out, asked.force)
+        for target in (asked.out, asked.plot):
+            if target is not None:
+                check_target(target, asked.force)
         answer = body(**given, asked=asked)
         deliver(answer, asked)
         if asked.exit_code and not isinstance(answer, str) and not is_ok(answer):

@@ -20,6 +20,7 @@ class Asked:
     wide: bool
     exit_code: bool
     as_of: date | None
+    plot: Path | None
 
     @property
     def as_of_text(self) -> str | None:

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from groundplan.atomic import EVERYBODY, write_whole
 from groundplan.cli.asked import Answer, Asked
-from groundplan.errors import GroundplanError, InputError
+from groundplan.errors import InputError
 
 MARK = b"groundplan"
 HEAD_BYTES = 65_536  # a CSV header names every column of a design
@@ -20,12 +21,18 @@ ATTAINED = 0.95  # share of requests inside every limit that is a yes, as in ser
 
 
 def deliver(answer: Answer, asked: Asked) -> None:
-    """Render the answer as asked and print or write it; remarks go to standard error."""
+    """Render the answer as asked and print or write it, then its pictures; remarks go to standard error."""
     if asked.out is not None:
         write_file(asked.out, _text(answer, asked, terminal=False), asked.force)
         print(f"wrote {asked.out}", file=sys.stderr)
-        return
-    text = _text(answer, asked, terminal=sys.stdout.isatty())
+    else:
+        _print(_text(answer, asked, terminal=sys.stdout.isatty()))
+    if asked.plot is not None:
+        write_file(asked.plot, _picture(answer, asked.plot), asked.force)
+        print(f"wrote {asked.plot}", file=sys.stderr)
+
+
+def _print(text: str) -> None:
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -48,6 +55,16 @@ def _text(answer: Answer, asked: Asked, terminal: bool) -> str:
     width = shutil.get_terminal_size((WIDE_TERMINAL, 24)).columns if terminal else WIDE_TERMINAL
     colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return render(answer, asked.form, wide=asked.wide, colour=colour, width=width)
+
+
+def _picture(answer: Answer, target: Path) -> str | bytes:
+    if isinstance(answer, str):
+        raise InputError("this answer has no chart", "leave --plot out")
+    from groundplan.render.views import document_of
+    from groundplan.render.writers import picture
+
+    document = document_of(answer)
+    return picture.png(document) if target.suffix.lower() == ".png" else picture.svg(document)
 
 
 def _remark_on_charts() -> None:
@@ -107,6 +124,8 @@ def is_ours(path: Path) -> bool:
             tail = file.read()
     except OSError:
         return False
+    if head.startswith(b"\x89PNG"):
+        return b"Software\0groundplan" in head
     if head.startswith(b"{"):
         return b'"schema": "groundplan/' in head
     if head.startswith((b"<", b"#")):
@@ -118,8 +137,8 @@ def is_ours(path: Path) -> bool:
     return b"; groundplan/" in tail and tail.rstrip().rsplit(b"\n", 1)[-1].startswith(MARK)
 
 
-def write_file(target: Path, text: str, force: bool = False) -> None:
-    """Write text to a file in one step: a reader finds the old file or the whole new one, never a part.
+def write_file(target: Path, content: str | bytes, force: bool = False) -> None:
+    """Write a file in one step: a reader finds the old file or the whole new one, never a part.
 
     Raises
     ------
@@ -130,17 +149,5 @@ def write_file(target: Path, text: str, force: bool = False) -> None:
     """
     check_target(target, force)
     real = target.resolve()  # replace what a link points to, not the link
-    partial = real.with_name(f".{real.name}.{os.getpid()}.partial")
-    try:
-        try:
-            with partial.open("x", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            if real.exists():
-                shutil.copymode(real, partial)
-            os.replace(partial, real)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise GroundplanError(f"cannot write {target}: {error.strerror}", "choose another place") from None
+    data = content.encode() if isinstance(content, str) else content
+    write_whole(real, data, real.stat().st_mode & 0o7777 if real.exists() else EVERYBODY)

@@ -29,6 +29,11 @@ def available() -> bool:
     return all(find_spec(name) is not None for name in ("altair", "vl_convert"))
 
 
+def missing() -> MissingExtra:
+    """Return the error that says how to get them."""
+    return MissingExtra("charts in reports", "charts")
+
+
 def svg(chart: Chart, name: str) -> str:
     """Return a chart as an SVG element to stand in a page; `name` keeps its ids apart from other charts'.
 
@@ -53,7 +58,7 @@ def spec(chart: Chart) -> str:
         When Altair or vl-convert is not installed.
     """
     if not available():
-        raise MissingExtra("charts in reports", "charts")
+        raise missing()
     import altair
 
     chart = _drawable(chart)
