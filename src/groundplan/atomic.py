@@ -33,3 +33,21 @@ def write_whole(path: Path, content: bytes, permissions: int = EVERYBODY) -> Non
             partial.unlink(missing_ok=True)
     except OSError as error:
         raise GroundplanError(f"cannot write {path}: {error.strerror}", "choose another place") from None
+
+
+def sweep(folder: Path) -> None:
+    """Remove what processes left in a folder that were killed while they wrote."""
+    for partial in folder.glob(".*.partial"):
+        writer = partial.name.split(".")[-2].partition("-")[0]
+        if writer.isdecimal() and not _lives(int(writer)):
+            partial.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperCommand
 
 from groundplan.cli.asked import Answer, Asked
+from groundplan.cli.progress import shown_progress
 from groundplan.errors import InputError, UnknownName
 
 FORMATS = ("table", "json", "csv", "md", "html")
@@ -115,7 +116,8 @@ def answers(body: Callable[..., Answer], without: Sequence[str] = ()) -> Callabl
         for target in (asked.out, asked.plot):
             if target is not None:
                 check_target(target, asked.force)
-        answer = body(**given, asked=asked)
+        with shown_progress():
+            answer = body(**given, asked=asked)
         deliver(answer, asked)
         if asked.exit_code and not isinstance(answer, str) and not is_ok(answer):
             raise typer.Exit(EXIT_NOT_OK)

@@ -9,6 +9,7 @@ import numpy as np
 
 from groundplan.errors import InputError
 from groundplan.physics.reliability import SECONDS_PER_HOUR
+from groundplan.progress import tell
 from groundplan.simulate.columns import Columns
 from groundplan.simulate.engine import Engine
 from groundplan.simulate.pool import Pool, RunningPool, check_pool
@@ -19,6 +20,8 @@ from groundplan.simulate.sequence import Sequence
 
 MOST_RESTARTS, RESTARTS_EACH = 200_000, 20
 """Of requests by failures, at all and for each request, after which a simulation stops: it would never end."""
+TOLD_EACH = 500
+"""Requests between words on how far a simulation is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +201,9 @@ class _Service:
 
     def _close_one(self) -> None:
         self._open -= 1
+        if self._open % TOLD_EACH == 0:
+            whole = len(self._requests)
+            tell(whole - self._open, whole, "requests")
         if self._open == 0:
             self.engine.stop()
 

@@ -11,6 +11,7 @@ import numpy as np
 from groundplan import __version__
 from groundplan.catalog.catalog import Catalog
 from groundplan.errors import InputError
+from groundplan.progress import over
 from groundplan.simulate.results import ServiceResult
 from groundplan.tasks.calibrate import REFINED_SPREAD, Calibration, FittedConstant
 from groundplan.tasks.validate import without_prediction
@@ -199,7 +200,7 @@ def _solved(errors: Callable[[Array], Array], count: int) -> Array:
     Errors count little at first and in full at last: where a queue begins, their slopes say little of what is beyond.
     """
     point: Array = np.zeros(count)
-    for weight in WEIGHTS:
+    for weight in over(WEIGHTS, "passes"):
         point = _descended(errors, point, weight)
     return point
 

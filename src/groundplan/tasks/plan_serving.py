@@ -11,6 +11,7 @@ from groundplan import __version__
 from groundplan.catalog.catalog import Catalog
 from groundplan.plan.search import Rejected
 from groundplan.plan.serving import Deployable, search_services
+from groundplan.progress import over
 from groundplan.quantities import format_seconds
 from groundplan.simulate.requests import Requests
 from groundplan.simulate.results import ServiceResult
@@ -133,7 +134,7 @@ def _finalists(good: tuple[Deployable, ...], rate_per_s: float) -> list[Deployab
 def _settled(finalists: list[Deployable], brief: ServingBrief, requests: Requests | None) -> list[ServiceDesign]:
     """Return the designs that keep the limits in a simulation, of the trace itself where the brief names one."""
     designs: list[ServiceDesign] = []
-    for finalist in finalists:
+    for finalist in over(finalists, "finalists"):
         if requests is None:
             found = settled_by_rate(finalist, brief)
         else:

@@ -11,6 +11,7 @@ from groundplan.catalog.catalog import Catalog
 from groundplan.errors import InputError
 from groundplan.estimate.serving import replica_of, serving_setting
 from groundplan.estimate.serving_intervals import serving_interval
+from groundplan.progress import over
 from groundplan.simulate.fleet import Fleet, simulate_service
 from groundplan.simulate.pool import Pool
 from groundplan.simulate.requests import make_requests
@@ -35,7 +36,7 @@ def replay_figures(replays: Sequence[Replay], catalog: Catalog) -> tuple[list[Fi
     """
     figures: list[Figure] = []
     unpredictable: list[Unpredictable] = []
-    for replay in replays:
+    for replay in over(replays, "replays"):
         try:
             case = read_replay_case(replay, catalog)
             figures += _figures(replay, case, catalog)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from groundplan.catalog.catalog import Catalog
+from groundplan.progress import over
 from groundplan.validation.constants import Constant, Values
 from groundplan.validation.fitting import Evidence, fit
 from groundplan.validation.predict import Array
@@ -62,7 +63,7 @@ def out_of_fold(
     sources = np.asarray([case.run.text("source") for case in evidence.cases])
     seconds = np.full(len(names), np.nan)
     folds = tuple(dict.fromkeys(names.tolist()))
-    for fold in folds:
+    for fold in over(folds, "fits without one source"):
         held = names == fold
         # What the source publishes of other stacks has not been seen either.
         kin = np.isin(sources, sources[held]) & ~np.isin(groups, groups[held])

@@ -19,6 +19,7 @@ from groundplan.estimate.replica import IterationLaw
 from groundplan.estimate.service import Load, cache_pool, state_at_rate, steady_state
 from groundplan.estimate.serving import CONTEXT_BYTES, DRIVER_BYTES, ServingSetting
 from groundplan.estimate.serving_pools import pools_setting
+from groundplan.progress import over
 from groundplan.validation.predict import Array
 from groundplan.validation.serving_reading import QUANTITIES, ServingCase
 
@@ -32,7 +33,7 @@ def predict_serving(cases: Sequence[ServingCase], catalog: Catalog, changed: Cha
     for place, case in enumerate(cases):
         groups[_group(case)].append(place)
     result = np.full((len(cases), len(QUANTITIES)), np.nan)
-    for places in groups.values():
+    for places in over(tuple(groups.values()), "deployments"):
         result[places] = _predict([cases[place] for place in places], catalog, changed)
     return result
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from groundplan.finops.states import State
 from groundplan.finops.world.fleet import DAY_S, SLICES_PER_GPU, START, Node, WorldSize
 from groundplan.finops.world.work import Job
+from groundplan.progress import over
 
 FINE_S, COARSE_S = 60, 300  # between samples: of a small world, and of one that would fill the disk otherwise
 FINE_GPU_DAYS = 8_000
@@ -75,7 +76,7 @@ class Activity:
         rng = self.size.stream("telemetry")
         per_day = DAY_S // self.sample_s
         count = len(self.node)
-        for day in range(self.size.days):
+        for day in over(range(self.size.days), "days"):
             window = slice(day * per_day, (day + 1) * per_day)
             state = self.state[:, window].T.ravel()
             slot = np.tile(np.arange(count), per_day)

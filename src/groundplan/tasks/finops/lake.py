@@ -15,6 +15,7 @@ from groundplan.finops.ingest.load import Imported, load
 from groundplan.finops.lake.engine import DUCKDB, query_text, rows
 from groundplan.finops.lake.lake import Lake
 from groundplan.finops.money import BILLED, charges, money_text
+from groundplan.progress import over
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ def import_files(location: str, paths: Iterable[Path]) -> ImportResult:
     lake = Lake(location, create=True)
     done: list[Imported] = []
     refused: list[RefusedFile] = []
-    for path in files:
+    for path in over(files, "files"):
         try:
             done.append(load(lake, path))
         except InputError as error:

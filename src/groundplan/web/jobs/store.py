@@ -19,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any
 
-from groundplan.atomic import write_whole
+from groundplan.atomic import sweep, write_whole
 from groundplan.errors import GroundplanError, InputError
 
 ID_BYTES = 16
@@ -154,9 +154,13 @@ class Store:
         with self.held(self._place(job_id) / "lock") as free:
             return free is not None and not self.state(job_id).status.is_over
 
-    def lock(self, job_id: str) -> contextlib.AbstractContextManager[IO[bytes] | None]:
-        """Hold a job; None where another process does."""
-        return self.held(self._place(job_id) / "lock")
+    @contextlib.contextmanager
+    def lock(self, job_id: str) -> Iterator[IO[bytes] | None]:
+        """Hold a job, without what a killed process left half-written; None where another process has it."""
+        with self.held(self._place(job_id) / "lock") as free:
+            if free is not None:
+                sweep(self._place(job_id))
+            yield free
 
     @contextlib.contextmanager
     def held(self, path: Path) -> Iterator[IO[bytes] | None]:

@@ -9,7 +9,6 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, ValidationError
 
 from groundplan.errors import InputError, UnknownName
-from groundplan.progress import Progress
 from groundplan.questions.question import Question
 from groundplan.web import plans
 from groundplan.web.asking import answer_to, values_of
@@ -66,7 +65,7 @@ def request_in(operation: Operation, request: Any) -> BaseModel:
         raise InputError(f"{where}: {first['msg']}", mend) from None
 
 
-def answer_to_job(task: str, asked: Mapping[str, Any], site: Site, progress: Progress) -> Mapping[str, Any]:
+def answer_to_job(task: str, asked: Mapping[str, Any], site: Site) -> Mapping[str, Any]:
     """Return the answer to what a job asks, as the page or the API gives it at once; a page's is left for it.
 
     Raises
@@ -74,7 +73,6 @@ def answer_to_job(task: str, asked: Mapping[str, Any], site: Site, progress: Pro
     GroundplanError
         What was asked is impossible, or names what is in no catalog.
     """
-    progress(0.0, 0.0, "computing")
     if "query" not in asked:
         operation = operation_of(task, site.lake)
         return operation.ask(Ground(site.catalog, site.lake, site.uploads), request_in(operation, asked["request"]))

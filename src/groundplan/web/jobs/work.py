@@ -14,6 +14,7 @@ from typing import Any
 
 from groundplan.catalog.catalog import load_catalog
 from groundplan.errors import GroundplanError
+from groundplan.progress import told_to
 from groundplan.web.jobs.store import Job, Status, Store
 from groundplan.web.jobs.tasks import answer_to_job
 from groundplan.web.site import Site
@@ -31,7 +32,7 @@ def main(folder: Path, job_id: str, lake: str | None = None) -> None:
         course = _Course(store, job_id)
         threading.Thread(target=_watch, args=(store, job_id, course), daemon=True).start()
         with _slot(store):
-            course.tell(status=Status.RUNNING, since=time.time())
+            course.tell(status=Status.RUNNING, since=time.time(), what="computing")
             course.end(*_outcome(store, store.job(job_id), course, lake))
 
 
@@ -64,7 +65,8 @@ class _Course:
 def _outcome(store: Store, job: Job, course: _Course, lake: str | None) -> tuple[Status, Mapping[str, Any]]:
     site = Site(load_catalog(), lake, store.folder)
     try:
-        return Status.DONE, answer_to_job(job.task, job.asked, site, course.progress)
+        with told_to(course.progress):
+            return Status.DONE, answer_to_job(job.task, job.asked, site)
     except GroundplanError as error:
         return Status.FAILED, {"what": error.what, "mend": error.mend, "exit_code": error.exit_code}
 
